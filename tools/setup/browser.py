@@ -1,0 +1,23 @@
+"""A Chromium for the browser tests: the machine's own, or Debian's where that can be installed unasked."""
+
+import os
+import shutil
+from collections.abc import Mapping
+
+from tools.setup.system import apt_install, say
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_chromium(environ: Mapping[str, str] = os.environ) -> str | None:
+    chosen = environ.get("CHROMIUM")
+    if chosen:
+        return shutil.which(chosen)
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def chromium() -> None:
+    if find_chromium() or (apt_install("chromium") and find_chromium()):
+        return
+    say("no Chromium here, and it cannot be installed unasked: browser tests will be skipped (and fail where CI=true).")
+    say("Install it (Debian: sudo apt-get install chromium) or name one in the variable CHROMIUM.")
