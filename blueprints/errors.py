@@ -1,0 +1,101 @@
+"""From exceptions to answers: a page for people, a fragment for htmx, a problem document for programs."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+import logs
+from blueprints.guard import is_api
+from models import db
+from services.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, ServiceError
+
+log = logging.getLogger(__name__)
+_STATUS: dict[type[ServiceError], int] = {
+    NotFound: 404, Forbidden: 403, Invalid: 422, Conflict: 409, RateLimited: 429, QuotaExceeded: 429,
+}  # fmt: skip
+
+
+def sentence(error: ServiceError) -> str:
+    """The service's English sentence in the reader's language; services keep them whole so that they can be looked up."""
+    return _(error.message, **error.params) if error.message else ""
+
+
+def _service_error(error: ServiceError) -> AnyResponse:
+    db.session.rollback()
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    answer = _answer(status, sentence(error), error.code)
+    if isinstance(error, RateLimited):
+        answer.headers["Retry-After"] = str(max(1, round(error.resets_in)))
+    return answer
+
+
+def _http_error(error: HTTPException) -> AnyResponse:
+    if error.response is not None:
+        return error.response
+    status = error.code or 500
+    if status == 401 and not is_api(request.path):
+        return _to_sign_in()
+    answer = _answer(status, "", HTTPStatus(status).name)
+    if status == 405 and (allowed := getattr(error, "valid_methods", None)):
+        answer.headers["Allow"] = ", ".join(sorted(allowed))
+    return answer
+
+
+def _to_sign_in() -> AnyResponse:
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    target = url_for("auth.sign_in", next=wanted)
+    if "HX-Request" in request.headers:
+        # A fragment cannot hold a sign-in page: the whole window goes there and comes back.
+        return Response(status=401, headers={"HX-Redirect": target})
+    return redirect(target)
+
+
+def _csrf_error(error: CSRFError) -> AnyResponse:
+    return _answer(400, _("This form has been open for too long. Reload the page and try again."), "CSRF_FAILED")
+
+
+def _database_error(error: OperationalError) -> AnyResponse:
+    log.error("the database does not answer", exc_info=error)
+    db.session.rollback()
+    return _answer(503, _("The database is busy or away. Try again in a moment."), "UNAVAILABLE")
+
+
+def _unexpected(error: Exception) -> AnyResponse:
+    log.error("unexpected error", exc_info=error)
+    db.session.rollback()
+    return _answer(500, "", "INTERNAL_SERVER_ERROR")
+
+
+def _answer(status: int, detail: str, code: str) -> AnyResponse:
+    if is_api(request.path):
+        return _problem(status, detail, code)
+    template = "errors/_fragment.html" if "HX-Request" in request.headers else "errors/page.html"
+    body = render_template(template, status=status, detail=detail, code=code)
+    return Response(body, status=status, mimetype="text/html")
+
+
+def _problem(status: int, detail: str, code: str) -> AnyResponse:
+    """RFC 9457."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code,
+            "request_id": logs.request_id.get()}  # fmt: skip
+    if detail:
+        body["detail"] = detail
+    answer = jsonify(body)
+    answer.status_code, answer.mimetype = status, "application/problem+json"
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="dastgoh"'
+    return answer
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(Exception, _unexpected)

@@ -1,0 +1,113 @@
+"""Who is asking, and may they? Session cookies for people, bearer tokens for programs."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+from uuid import UUID
+
+from flask import Flask, abort, redirect, request, session, url_for
+from flask_login import LoginManager, current_user
+from flask_login import login_user as start_session
+from werkzeug.wrappers import Response
+
+from models import db
+from models.tenancy import bind
+from services import accounts, tokens
+from services.errors import Forbidden
+from services.identity import Principal
+
+P = ParamSpec("P")
+R = TypeVar("R")
+login = LoginManager()
+
+
+def actor() -> Principal:
+    """The signed-in person or token's owner; a view without one is not reached."""
+    if not current_user.is_authenticated:
+        abort(401)
+    return cast(Principal, current_user._get_current_object())
+
+
+def requires(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """The one decorator of routes: signed in, in a tenant, allowed. Services and templates ask again."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            who = actor()
+            if not who.may(permission):
+                raise Forbidden("You need the permission “%(permission)s” for this.", permission=permission)
+            if who.tenant is None and permission != "tenants.manage":
+                return cast(R, redirect(url_for("tenants.index")))
+            return view(*args, **kwargs)
+
+        guarded.permission = permission  # type: ignore[attr-defined]  # tests list every route with its permission
+        return guarded
+
+    return decorate
+
+
+def signed_in(view: Callable[P, R]) -> Callable[P, R]:
+    """For one's own things, which need no permission."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        actor()
+        return view(*args, **kwargs)
+
+    guarded.permission = ""  # type: ignore[attr-defined]
+    return guarded
+
+
+def open_session(principal: Principal, remember: bool = False) -> None:
+    """A fresh session each time the person or their rights change: nothing set before sign-in survives it."""
+    session.clear()
+    session.permanent = remember
+    if principal.is_superadmin and principal.tenant:
+        session["tenant"] = str(principal.tenant.id)
+    start_session(principal, remember=remember)
+
+
+@login.user_loader
+def _load_person(session_id: str) -> Principal | None:
+    user_id, _, epoch = session_id.partition(".")
+    try:
+        chosen = UUID(session["tenant"]) if "tenant" in session else None
+        return accounts.load(UUID(user_id), int(epoch), chosen)
+    except ValueError:
+        return None
+
+
+@login.request_loader
+def _load_program(_request: Any) -> Principal | None:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if not is_api(request.path) or scheme.lower() != "bearer" or not secret:
+        return None
+    return tokens.load(secret.strip())
+
+
+def is_api(path: str) -> bool:
+    return path.startswith("/api/")
+
+
+@login.unauthorized_handler
+def _ask_to_sign_in() -> Response:
+    abort(401)
+
+
+def _bind_tenant() -> None:
+    # Static files and health checks need neither a person nor the database.
+    if request.endpoint in (None, "static", "health.live", "health.ready", "assets.file"):
+        return
+    tenant = current_user.tenant if current_user.is_authenticated else None
+    bind(db.session, tenant.id if tenant else None)
+
+
+def init_app(app: Flask) -> None:
+    login.init_app(app)
+    login.session_protection = None  # addresses change under phones; epochs end sessions that must end
+    app.before_request(_bind_tenant)
+    app.context_processor(lambda: {
+        "can": lambda permission: current_user.is_authenticated and current_user.may(permission),
+        "current_tenant": current_user.tenant if current_user.is_authenticated else None,
+    })  # fmt: skip

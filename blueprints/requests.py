@@ -1,0 +1,53 @@
+"""An id for every request, in its answer and in its log lines; one log line for every request."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from flask import Flask, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response
+
+import logs
+from models.database import reading
+from settings import Settings
+
+log = logging.getLogger("dastgoh.request")
+# A caller's own id is kept if it is harmless, so that one id follows a request through several services.
+_HARMLESS = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    logs.request_id.set(given if _HARMLESS.fullmatch(given) else uuid4().hex)
+    logs.remote_ip.set(request.remote_addr or "")
+    g.started = time.perf_counter()
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        g.reading = reading()
+        g.reading.__enter__()
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = logs.request_id.get()
+    took_ms = (time.perf_counter() - g.started) * 1000
+    response.headers["Server-Timing"] = f"app;dur={took_ms:.1f}"
+    if not request.path.startswith(("/static/", "/health/")):
+        log.info("%s %s", request.method, request.path, extra={"status": response.status_code, "ms": round(took_ms, 1)})
+    return response
+
+
+def _leave(_error: BaseException | None) -> None:
+    entered = g.pop("reading", None)
+    if entered:
+        entered.__exit__(None, None, None)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.teardown_request(_leave)
+    app.context_processor(lambda: {"request_id": logs.request_id.get()})

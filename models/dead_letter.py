@@ -1,0 +1,40 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Identified, Json, utcnow
+from models.tenancy import TenantOwned
+from models.tenant import owner_fk, tenant_fk
+
+
+class DeadLetter(TenantOwned, Identified, Base):
+    """A delivery that failed for good, with all that is needed to understand and replay it."""
+
+    __tablename__ = "script_event_dead_letters"
+    __table_args__ = (
+        Index("ix_script_event_dead_letters_tenant_id_failed_at", "tenant_id", "failed_at", "id"),
+        Index("ix_script_event_dead_letters_tenant_id_script_id", "tenant_id", "script_id", "error_code", "error_frame"),
+        owner_fk(),
+        tenant_fk("script_id", "scripts", ondelete="CASCADE"),
+    )  # fmt: skip
+
+    script_id: Mapped[UUID]
+    subscription_id: Mapped[UUID | None]
+    execution_id: Mapped[UUID | None] = mapped_column(ForeignKey("script_executions.id", ondelete="SET NULL"))
+    event_id: Mapped[UUID | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))
+    event_type: Mapped[str] = mapped_column(String(200), default="")
+    event_data: Mapped[Any | None] = mapped_column(Json, deferred=True)
+    version_number: Mapped[int]
+    error: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
+    error_code: Mapped[str] = mapped_column(String(30), default="")
+    error_frame: Mapped[str] = mapped_column(String(200), default="")
+    error_message: Mapped[str] = mapped_column(String(500), default="")
+    attempts: Mapped[int] = mapped_column(default=1)
+    failed_at: Mapped[datetime] = mapped_column(default=utcnow)
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    resolution: Mapped[str] = mapped_column(String(20), default="")  # replayed, resolved
+    note: Mapped[str] = mapped_column(String(500), default="")

@@ -1,0 +1,193 @@
+"""Tenancy that cannot be forgotten.
+
+A session is bound to one tenant, or openly to none (`as_system`). Every ORM statement on tenant-owned rows gets the
+tenant's condition; with nothing bound it raises. What the ORM cannot narrow (text, bare tables) is refused outright.
+PostgreSQL says the same again by row-level security: the binding travels to it as the setting `dastgoh.tenant`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Literal
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, TextClause, event, text
+from sqlalchemy.orm import Mapped, ORMExecuteState, Session, SessionTransaction, mapped_column, with_loader_criteria
+from sqlalchemy.orm import scoped_session as ScopedSession
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.expression import TableClause
+
+AnySession = Session | ScopedSession[Any]
+SYSTEM: Literal["*"] = "*"
+APP_ROLE = "dastgoh_app"
+
+
+class TenancyError(RuntimeError):
+    """A program error, never a user's: data of a tenant was touched without saying which tenant."""
+
+
+class TenantOwned:
+    """Mixin for rows that belong to a tenant. `tenant_id` comes first in every composite index."""
+
+    tenant_id: Mapped[UUID] = mapped_column(sort_order=-9)
+
+
+def bound_to(session: AnySession) -> UUID | Literal["*"] | None:
+    bound: UUID | Literal["*"] | None = session.info.get("tenant")
+    return bound
+
+
+def bind(session: AnySession, tenant: UUID | Literal["*"] | None) -> None:
+    """Bind the session. Objects of another binding leave it, so that its identity map cannot smuggle them over."""
+    if bound_to(session) == tenant:
+        return
+    if session.new or session.dirty or session.deleted:
+        raise TenancyError("unsaved changes belong to the tenant they were made for; flush them before rebinding")
+    session.expunge_all()
+    session.info["tenant"] = tenant
+    if session.in_transaction():
+        _tell_database(session.connection(), tenant)
+
+
+@contextmanager
+def as_tenant(session: AnySession, tenant_id: UUID) -> Iterator[None]:
+    with _bound(session, tenant_id):
+        yield
+
+
+@contextmanager
+def as_system(session: AnySession) -> Iterator[None]:
+    """All tenants at once: sign-in, schedulers, relays, operators. Never for what a tenant's user asked for."""
+    with _bound(session, SYSTEM):
+        yield
+
+
+@contextmanager
+def _bound(session: AnySession, tenant: UUID | Literal["*"]) -> Iterator[None]:
+    before = bound_to(session)
+    bind(session, tenant)
+    try:
+        yield
+    except BaseException:
+        session.rollback()  # what was half done under this binding must not be flushed under the next
+        raise
+    finally:
+        bind(session, before)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _narrow_to_tenant(state: ORMExecuteState) -> None:
+    tenant = bound_to(state.session)
+    if tenant == SYSTEM:
+        return
+    if not (state.is_column_load or state.is_relationship_load):
+        _refuse_what_cannot_be_narrowed(state.statement)
+    if tenant is None:
+        if any(issubclass(mapper.class_, TenantOwned) for mapper in state.all_mappers) or _owned(state.statement):
+            raise TenancyError("no tenant is bound to this session; use bind(), as_tenant() or as_system()")
+    elif state.is_insert:
+        state.statement = _insert_for(tenant, state)
+    else:
+        if state.is_update and any(_is_tenant_column(column) for column in _assigned(state)):
+            raise TenancyError("a row never changes its tenant")
+        state.statement = state.statement.options(
+            with_loader_criteria(TenantOwned, lambda cls: cls.tenant_id == tenant, include_aliases=True)
+        )
+
+
+def _refuse_what_cannot_be_narrowed(statement: Any) -> None:
+    for element in visitors.iterate(statement):
+        if isinstance(element, TextClause):
+            raise TenancyError("raw SQL through a session would cross tenants; say it with the ORM, or as_system()")
+    # The ORM marks what stands for a mapped class with annotations; a bare table or column carries none.
+    for element in _owned(statement):
+        if not element._annotations:
+            raise TenancyError(f"{element} was named without its model, so it cannot be narrowed; use the mapped class")
+
+
+def _owned(statement: Any) -> list[Any]:
+    """Tables of tenants, and columns of such tables, that stand anywhere in the statement."""
+    return [element for element in visitors.iterate(statement) if _table_name(element) in _owned_table_names()]
+
+
+def _table_name(element: Any) -> str | None:
+    table = element if isinstance(element, TableClause) else getattr(element, "table", None)
+    return table.name if isinstance(table, TableClause) else None
+
+
+@cache
+def _owned_table_names() -> frozenset[str]:
+    return frozenset(cls.__tablename__ for cls in TenantOwned.__subclasses__())
+
+
+def _insert_for(tenant: UUID, state: ORMExecuteState) -> Any:
+    mapper = state.bind_mapper
+    if mapper is None or not issubclass(mapper.class_, TenantOwned):
+        return state.statement
+    rows = state.parameters if isinstance(state.parameters, list) else [state.parameters or {}]
+    assigned = [value for row in rows for column, value in row.items() if _is_tenant_column(column)]
+    assigned += [getattr(value, "value", value) for column, value in _values(state) if _is_tenant_column(column)]
+    if any(value != tenant for value in assigned):
+        raise TenancyError("an insert names another tenant than the bound one")
+    if getattr(state.statement, "_multi_values", ()) or getattr(state.statement, "select", None) is not None:
+        raise TenancyError("give the rows of a bulk insert as parameters, so that each gets the bound tenant")
+    return state.statement if assigned else state.statement.values(tenant_id=tenant)  # type: ignore[union-attr]
+
+
+def _assigned(state: ORMExecuteState) -> list[Any]:
+    rows = state.parameters if isinstance(state.parameters, list) else [state.parameters or {}]
+    return [column for column, _ in _values(state)] + [column for row in rows for column in row]
+
+
+def _values(state: ORMExecuteState) -> list[tuple[Any, Any]]:
+    return list(dict(getattr(state.statement, "_values", None) or {}).items()) + list(
+        getattr(state.statement, "_ordered_values", None) or []
+    )
+
+
+def _is_tenant_column(column: Any) -> bool:
+    return getattr(column, "key", column) == "tenant_id"
+
+
+@event.listens_for(Session, "before_flush")
+def _own_new_rows(session: Session, _context: Any, _instances: Any) -> None:
+    tenant = bound_to(session)
+    if tenant == SYSTEM:
+        return
+    for row in [*session.new, *session.dirty, *session.deleted]:
+        if not isinstance(row, TenantOwned):
+            continue
+        if tenant is None:
+            raise TenancyError("no tenant is bound to this session")
+        if row.tenant_id is None and row in session.new:
+            row.tenant_id = tenant
+        if row.tenant_id != tenant:
+            raise TenancyError(f"{type(row).__name__} belongs to another tenant than the bound one")
+
+
+@event.listens_for(Session, "after_begin")
+def _bind_transaction(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    _tell_database(connection, bound_to(session))
+
+
+def _tell_database(connection: Connection, tenant: UUID | Literal["*"] | None) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    role = APP_ROLE if _may_become_app_role(connection) else "none"
+    connection.execute(
+        text("SELECT set_config('dastgoh.tenant', :tenant, true), set_config('role', :role, true)"),
+        {"tenant": str(tenant or ""), "role": role},
+    )
+
+
+_role_known: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
+
+
+def _may_become_app_role(connection: Connection) -> bool:
+    """Row-level security binds a role that is neither owner nor superuser; the migration made one where it was allowed."""
+    engine = connection.engine
+    if engine not in _role_known:
+        sql = "SELECT count(*) FROM pg_roles WHERE rolname = :role AND pg_has_role(current_user, oid, 'member')"
+        _role_known[engine] = bool(connection.scalar(text(sql), {"role": APP_ROLE}))
+    return _role_known[engine]

@@ -1,0 +1,46 @@
+"""What a service refuses. Each carries a code for programs and a sentence with parameters for people."""
+
+from typing import Any
+
+
+class ServiceError(Exception):
+    code = "ERROR"
+
+    def __init__(self, message: str = "", **params: Any) -> None:
+        super().__init__(message % params if params else message)
+        self.message = message  # untranslated, with %(placeholders)s: pages translate it
+        self.params = params
+
+
+class NotFound(ServiceError):
+    code = "NOT_FOUND"
+
+
+class Forbidden(ServiceError):
+    code = "PERMISSION_DENIED"
+
+
+class Invalid(ServiceError):
+    """Input that does not fit. `field` names the form field or JSON member, where one is to blame."""
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, message: str, field: str = "", **params: Any) -> None:
+        super().__init__(message, **params)
+        self.field = field
+
+
+class Conflict(ServiceError):
+    code = "CONFLICT"
+
+
+class RateLimited(ServiceError):
+    code = "RATE_LIMITED"
+
+    def __init__(self, resets_in: float, message: str = "Too many attempts. Try again in %(seconds)s s.") -> None:
+        super().__init__(message, seconds=max(1, round(resets_in)))
+        self.resets_in = resets_in
+
+
+class QuotaExceeded(ServiceError):
+    code = "QUOTA_EXCEEDED"

@@ -1,0 +1,157 @@
+"""Every setting, once. The only reader of the environment; a wrong value refuses to start with one clear sentence."""
+
+import hashlib
+import ipaddress
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(SystemExit):
+    """Ends the process with its sentence and nothing else: a traceback would hide it."""
+
+
+def setting(doc: str, default: Any, parse: Callable[[str], Any] = str) -> Any:
+    return field(default=default, metadata={"doc": doc, "parse": parse})
+
+
+def between(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.strip().lstrip("-").isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low:,} to {high:,}")
+        return int(text)
+
+    return parse
+
+
+def flag(text: str) -> bool:
+    if text.strip().lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise ValueError("must be true or false")
+    return text.strip().lower() in ("1", "true", "yes", "on")
+
+
+def one_of(*values: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in values:
+            raise ValueError(f"must be one of {', '.join(values)}")
+        return text
+
+    return parse
+
+
+def listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def database_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    dialects = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+    if not separator or dialects.get(scheme, scheme) not in ("sqlite", "postgresql+psycopg"):
+        raise ValueError("must be a sqlite:// or postgresql:// address")
+    return f"{dialects.get(scheme, scheme)}://{rest}"
+
+
+def redis_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must be a redis://, rediss:// or unix:// address")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    environment: str = setting("development or production; development when there is no SECRET_KEY", "development",
+                               one_of("development", "production"))  # fmt: skip
+    data_dir: Path = setting("where the defaults keep the database, Redis and keys", Path("data"), Path)
+    database_url: str = setting("sqlite:// or postgresql:// address; default: SQLite in DATA_DIR", "", database_url)
+    redis_url: str = setting(
+        "redis://, rediss:// or unix:// address; default: an embedded one in DATA_DIR", "", redis_url
+    )
+    secret_key: str = setting("signs sessions; at least 32 characters; required outside development", "")
+    host: str = setting("address to listen on", "127.0.0.1")
+    port: int = setting("port to listen on", 5000, between(1, 65535))
+    public_url: str = setting("the address people and programs use, for links and invitations; default: as asked", "")
+    trusted_proxies: int = setting("how many proxies in front set X-Forwarded-*", 0, between(0, 10))
+    web_workers: int = setting("web processes", 1, between(1, 64))
+    web_threads: int = setting("threads in each web process", 16, between(1, 256))
+    worker_processes: int = setting("RQ worker processes that `dev` starts", 1, between(1, 64))
+    drain_seconds: int = setting("how long running work may finish when a process stops", 30, between(0, 3600))
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+
+    scripts_enabled: bool = setting("false stops every run with FEATURE_DISABLED", True, flag)
+    script_vm_pool_size: int = setting("most engines in one process", 10, between(1, 200))
+    script_timeout_ms: int = setting("wall time of a run", 30_000, between(1_000, 300_000))
+    script_max_cpu_ms: int = setting("CPU time of a run", 30_000, between(1_000, 300_000))
+    script_max_memory_mb: int = setting("memory of a run, heap and buffers together", 128, between(16, 512))
+    script_max_api_calls: int = setting("SDK calls of a run", 100, between(1, 1_000))
+    script_cache_size: int = setting("compiled scripts kept", 1_000, between(1, 100_000))
+    script_vm_max_age_s: int = setting("an engine older than this is replaced", 3_600, between(1, 604_800))
+    script_vm_max_uses: int = setting("an engine used this often is replaced", 1_000, between(1, 1_000_000))
+    script_acquire_timeout_ms: int = setting("longest wait for a free engine", 30_000, between(1, 600_000))
+    run_lease_s: int = setting("a run whose process has not renewed it for this long is lost", 60, between(1, 86_400))
+    proxy_timeout_s: int = setting("what the proxy in front waits for an answer", 360, between(1, 86_400))
+
+    @property
+    def development(self) -> bool:
+        return self.environment == "development"
+
+    @property
+    def redis_embedded(self) -> bool:
+        return self.redis_url == _embedded_redis_url(self.data_dir)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        given = {f.name: _read(f, environ) for f in fields(cls) if environ.get(variable(f.name))}
+        given.setdefault("environment", "production" if "secret_key" in given else "development")
+        data_dir = given["data_dir"] = Path(given.get("data_dir", "data")).expanduser().resolve()
+        given.setdefault("database_url", f"sqlite:///{data_dir / 'dastgoh.sqlite'}")
+        given.setdefault("redis_url", _embedded_redis_url(data_dir))
+        settings = cls(**given)
+        for problem in settings._problems():
+            raise SettingsError(f"Dastgoh does not start: {problem}")
+        return settings
+
+    def _problems(self) -> Iterator[str]:
+        if self.development and not is_loopback(self.host):
+            yield f"HOST={self.host} is open to others, so SECRET_KEY is needed (development listens on loopback only)."
+        if not self.development and len(self.secret_key) < 32:
+            yield "SECRET_KEY must be set to at least 32 random characters outside development."
+        limits = (
+            ("SCRIPT_TIMEOUT_MS", self.script_timeout_ms / 1000),
+            ("RUN_LEASE_S", self.run_lease_s),
+            ("PROXY_TIMEOUT_S", self.proxy_timeout_s),
+        )
+        for (short_name, short), (long_name, long) in pairwise(limits):
+            if short >= long:
+                yield f"{short_name} ({short:g} s) must be shorter than {long_name} ({long:g} s)."
+
+
+def variable(name: str) -> str:
+    return "DASTGOH_ENV" if name == "environment" else name.upper()
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(known: Field[Any], environ: Mapping[str, str]) -> Any:
+    name = variable(known.name)
+    try:
+        return known.metadata["parse"](environ[name])
+    except ValueError as error:
+        raise SettingsError(f"Dastgoh does not start: {name} {error}, not {environ[name]!r}.") from None
+
+
+def _embedded_redis_url(data_dir: Path) -> str:
+    """A socket's path may have about 100 bytes: a deep DATA_DIR gets a short one in the temporary directory."""
+    directory = data_dir / "redis"
+    if len(os.fsencode(directory)) > 85:
+        digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+        directory = Path(tempfile.gettempdir()) / f"dastgoh-{os.getuid()}-{digest}"
+    return f"unix://{directory / 'redis.sock'}"
