@@ -1,0 +1,77 @@
+"""The scheduler process: a few chores, each at its own pace, until SIGTERM.
+
+Any number of schedulers may run: what a chore does is claimed in the database, so two of them never do the same thing twice.
+"""
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from flask import Flask
+
+from jobs.web import nothing
+
+log = logging.getLogger(__name__)
+
+LONGEST_NAP = 0.2
+LONGEST_BACKOFF = 60.0
+
+
+@dataclass(frozen=True)
+class Chore:
+    name: str
+    every_s: float
+    run: Callable[[], None]
+
+
+@dataclass
+class _Turn:
+    chore: Chore
+    due: float
+    failures: int = 0
+
+
+def run_scheduler(app: Flask, chores: Sequence[Chore], on_stop: Callable[[], None] = nothing) -> None:
+    """Run each chore whenever it is due. The chore at hand is finished before the process ends."""
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    turns = [_Turn(chore, time.monotonic()) for chore in chores]
+    try:
+        while not stopping:
+            for turn in turns:
+                if not stopping and turn.due <= time.monotonic():
+                    _take(turn, app)
+            _nap(turns)
+    finally:
+        on_stop()
+
+
+def _take(turn: _Turn, app: Flask) -> None:
+    try:
+        with app.app_context():
+            turn.chore.run()
+        turn.failures = 0
+    except Exception:
+        turn.failures += 1
+        log.exception("chore %s failed, %d in a row", turn.chore.name, turn.failures)
+    turn.due = time.monotonic() + pause(turn.chore.every_s, turn.failures)
+
+
+def pause(every_s: float, failures: int) -> float:
+    """Until the next turn: the chore's own pace, doubled with each failure in a row."""
+    backoff = min(LONGEST_BACKOFF, 0.5 * 2.0 ** min(failures, 10)) if failures else 0.0
+    return max(every_s, backoff)
+
+
+def _nap(turns: list[_Turn]) -> None:
+    soonest = min((turn.due for turn in turns), default=float("inf"))
+    time.sleep(max(0.0, min(LONGEST_NAP, soonest - time.monotonic())))
