@@ -118,7 +118,7 @@ class HttpClient:
             if onward is None:
                 return HttpAnswer(head.status, _joined(head), body, request.target.url)
             request = onward
-        raise HostError("HTTP_FAILED", f"The server redirects more than {hops} times")
+        raise HostError("HTTP_FAILED", f"The server redirects more than {hops} times", retryable=False)
 
     def _redirected(self, request: Request, head: Head) -> Request | None:
         try:
@@ -185,7 +185,9 @@ class HttpClient:
             return channel.secure(self.transport.tls, target.host, deadline)
         except ssl.SSLCertVerificationError as error:
             raise HostError(
-                "HTTP_FAILED", f"The certificate of {target.authority} is not trusted: {error.verify_message}"
+                "HTTP_FAILED",
+                f"The certificate of {target.authority} is not trusted: {error.verify_message}",
+                retryable=False,
             ) from None
         except (OSError, ValueError):  # ValueError: a name TLS cannot carry
             raise Broken(f"No TLS connection to {target.authority}") from None

@@ -133,9 +133,12 @@ def _encode_unicode_host(host: str) -> str:
     if len(host) > 253 or unicodedata.normalize("NFKC", host) != host or re.search("[ß\u03c2\u200c\u200d。]", host):
         raise UrlRefused("The host of the URL contains ambiguous characters; write it in its xn-- form")
     try:
-        return host.encode("idna").decode("ascii")
+        encoded = host.encode("idna")
+        if encoded.decode("idna") == host:
+            return encoded.decode("ascii")
     except UnicodeError:
-        raise UrlRefused("The host of the URL is malformed") from None
+        pass
+    raise UrlRefused("The host of the URL is malformed")
 
 
 def _parse_ipv4(host: str) -> IPv4Address | None:

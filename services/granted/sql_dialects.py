@@ -5,11 +5,13 @@ the list of permitted names is the list of functions that can run, and nothing i
 The lists say what is allowed; whatever they do not name is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp, parser
 from sqlglot.dialects import Postgres, SQLite
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokens import TokenType
 
 ANY_ARGUMENT = None
@@ -165,8 +167,115 @@ _SQLITE_SHAPES: dict[type[exp.Expr], set[str] | None] = {
 }
 
 # Keywords sqlglot keeps as plain text inside a node, whatever the node.
-KEYWORDS = frozenset(
-    "ROWS RANGE GROUPS PRECEDING FOLLOWING UNBOUNDED|CURRENT ROW|NO OTHERS|GROUP|TIES|FIRST|NEXT|INNER|LEFT|RIGHT|FULL|"
-    "OUTER|CROSS|NATURAL|LEADING|TRAILING|BOTH".replace(" PRE", "|PRE").replace("S RANGE", "S|RANGE")
-    .replace("E GROUPS", "E|GROUPS").replace("G FOLL", "G|FOLL").replace("G UNB", "G|UNB").split("|")
-)  # fmt: skip
+KEYWORDS = frozenset({
+    "ROWS", "RANGE", "GROUPS", "PRECEDING", "FOLLOWING", "UNBOUNDED", "CURRENT ROW", "NO OTHERS", "GROUP", "TIES",
+    "FIRST", "NEXT", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL", "LEADING", "TRAILING", "BOTH",
+})  # fmt: skip
+# Bare words, by the node they may stand in.
+_UNITS = frozenset(
+    "YEAR MONTH DAY HOUR MINUTE SECOND WEEK QUARTER DECADE CENTURY MILLENNIUM DOW ISODOW DOY ISOYEAR EPOCH MILLISECONDS "
+    "MICROSECONDS MILLISECOND MICROSECOND TIMEZONE YEARS MONTHS DAYS HOURS MINUTES SECONDS WEEKS".split()
+)
+WORDS: dict[type[exp.Expr], frozenset[str]] = {
+    exp.Extract: _UNITS,
+    exp.Interval: _UNITS,
+    exp.OnConflict: frozenset({"DO NOTHING", "DO UPDATE"}),
+    exp.Collate: frozenset({"NOCASE", "BINARY", "RTRIM"}),
+    exp.Tuple: frozenset({"DEFAULT"}),
+    exp.EQ: frozenset({"DEFAULT"}),
+    exp.Limit: frozenset({"ALL"}),
+}
+
+_POSTGRES_TYPES = frozenset(
+    "BOOLEAN SMALLINT INT BIGINT DECIMAL FLOAT DOUBLE TEXT VARCHAR CHAR BPCHAR DATE TIME TIMETZ TIMESTAMP TIMESTAMPTZ "
+    "TIMESTAMPNTZ INTERVAL UUID JSON JSONB VARBINARY ARRAY INET".split()
+)
+_SQLITE_TYPES = frozenset("SMALLINT INT BIGINT DOUBLE FLOAT TEXT VARCHAR CHAR BLOB VARBINARY DECIMAL".split())
+
+_AGGREGATES = "count sum avg min max"
+_WINDOW = "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value"
+_POSTGRES_FUNCTIONS = frozenset(
+    f"""{_AGGREGATES} {_WINDOW}
+    bool_and bool_or every string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg stddev stddev_pop
+    stddev_samp variance var_pop var_samp corr covar_pop covar_samp regr_slope regr_intercept percentile_cont
+    percentile_disc mode bit_and bit_or any_value grouping
+    all some array row
+    lower upper length char_length character_length octet_length btrim ltrim rtrim substr left right replace reverse
+    split_part strpos starts_with concat concat_ws initcap translate ascii chr md5 sha256 encode decode to_hex
+    regexp_replace regexp_match regexp_matches regexp_split_to_array regexp_split_to_table regexp_count regexp_like
+    regexp_substr string_to_array array_to_string string_to_table to_char to_number to_date to_timestamp
+    abs ceil ceiling floor round trunc mod power sqrt cbrt exp ln log log10 sign div gcd lcm random degrees radians sin cos
+    tan asin acos atan atan2 pi width_bucket greatest least coalesce nullif num_nonnulls num_nulls
+    now clock_timestamp statement_timestamp transaction_timestamp date date_trunc date_part date_bin age make_date
+    make_time make_timestamp make_timestamptz make_interval justify_days justify_hours justify_interval isfinite
+    to_json to_jsonb row_to_json array_to_json json_build_object jsonb_build_object json_build_array jsonb_build_array
+    json_object jsonb_object jsonb_set jsonb_insert json_strip_nulls jsonb_strip_nulls json_typeof jsonb_typeof
+    json_array_length jsonb_array_length json_extract_path json_extract_path_text jsonb_extract_path
+    jsonb_extract_path_text jsonb_pretty jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array
+    jsonb_path_query_first
+    array_length array_position array_positions array_append array_prepend array_cat array_remove array_replace
+    array_ndims array_lower array_upper cardinality generate_subscripts trim_array gen_random_uuid""".split()
+)
+_POSTGRES_TABLE_FUNCTIONS = frozenset(
+    """generate_series unnest json_each json_each_text jsonb_each jsonb_each_text json_object_keys jsonb_object_keys
+    json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text json_to_record
+    jsonb_to_record json_to_recordset jsonb_to_recordset regexp_split_to_table string_to_table jsonb_path_query
+    regexp_matches generate_subscripts""".split()
+)
+_SQLITE_FUNCTIONS = frozenset(
+    f"""{_AGGREGATES} {_WINDOW}
+    total group_concat json_group_array json_group_object
+    abs char coalesce glob hex ifnull iif instr length like lower ltrim nullif printf quote random replace round rtrim sign
+    substr substring trim typeof unicode upper date time datetime julianday strftime unixepoch
+    json json_array json_array_length json_extract json_insert json_object json_patch json_remove json_replace json_set
+    json_type json_valid json_quote
+    acos asin atan atan2 ceil ceiling cos degrees exp floor ln log log10 log2 mod pi pow power radians sin sqrt tan
+    trunc""".split()
+)
+
+
+@dataclass(frozen=True)
+class Language:
+    """One SQL dialect, and everything a script may say in it."""
+
+    name: str
+    dialect: Dialect
+    shapes: Mapping[type[exp.Expr], set[str] | None]
+    types: frozenset[str]
+    functions: frozenset[str]
+    table_functions: frozenset[str]
+    hidden_columns: frozenset[str]
+    folds_case: Callable[[exp.Identifier], str]
+    with_sees_itself: bool  # SQLite looks up a CTE name among all its siblings, PostgreSQL only after WITH RECURSIVE
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.name == "SQLite"
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
+
+
+POSTGRES = Language(
+    name="PostgreSQL",
+    dialect=BusinessPostgres(),
+    shapes=_POSTGRES_SHAPES,
+    types=_POSTGRES_TYPES,
+    functions=_POSTGRES_FUNCTIONS | _POSTGRES_TABLE_FUNCTIONS,
+    table_functions=_POSTGRES_TABLE_FUNCTIONS,
+    hidden_columns=frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}),
+    folds_case=lambda name: name.this if name.quoted else _ascii_lower(name.this),
+    with_sees_itself=False,
+)
+SQLITE = Language(
+    name="SQLite",
+    dialect=BusinessSQLite(),
+    shapes=_SQLITE_SHAPES,
+    types=_SQLITE_TYPES,
+    functions=_SQLITE_FUNCTIONS,
+    table_functions=frozenset({"json_each", "json_tree"}),
+    hidden_columns=frozenset({"rowid", "_rowid_", "oid"}),
+    folds_case=lambda name: name.this,
+    with_sees_itself=True,
+)

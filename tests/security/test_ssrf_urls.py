@@ -234,7 +234,7 @@ def test_it_blocks(client, no_connection, reported, url, reason):
     assert [block[1] for block in reported] == [reason]
 
 
-@pytest.mark.parametrize("url", ["", "not a url"[:3], "//public.example/", "/path", "public.example", "http", "1http://x/"])
+@pytest.mark.parametrize("url", ["", "not", "//public.example/", "/path", "public.example", "http", "1http://x/"])
 def test_it_says_what_a_url_looks_like(client, no_connection, reported, url):
     with pytest.raises(HostError, match="absolute") as caught:
         client.request("GET", url)
