@@ -40,9 +40,7 @@ class BusinessPostgres(Postgres):
         FUNCTION_PARSERS = _special_syntax(
             Postgres.Parser, ("CAST", "EXTRACT", "SUBSTRING", "TRIM", "POSITION", "OVERLAY")
         )
-        NO_PAREN_FUNCTION_PARSERS = {
-            name: Postgres.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("ANY", "CASE")
-        }
+        NO_PAREN_FUNCTION_PARSERS = {name: Postgres.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("ANY", "CASE")}
         PLACEHOLDER_PARSERS = {
             **{k: v for k, v in Postgres.Parser.PLACEHOLDER_PARSERS.items() if k != TokenType.MOD},
             TokenType.PLACEHOLDER: _numbered_placeholder,
@@ -169,12 +167,40 @@ _SQLITE_SHAPES: dict[type[exp.Expr], set[str] | None] = {
 # Keywords sqlglot keeps as plain text inside a node, whatever the node.
 KEYWORDS = frozenset({
     "ROWS", "RANGE", "GROUPS", "PRECEDING", "FOLLOWING", "UNBOUNDED", "CURRENT ROW", "NO OTHERS", "GROUP", "TIES",
-    "FIRST", "NEXT", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL", "LEADING", "TRAILING", "BOTH",
+    "FIRST", "NEXT", "OVER", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL", "LEADING", "TRAILING", "BOTH",
 })  # fmt: skip
 # Bare words, by the node they may stand in.
 _UNITS = frozenset(
-    "YEAR MONTH DAY HOUR MINUTE SECOND WEEK QUARTER DECADE CENTURY MILLENNIUM DOW ISODOW DOY ISOYEAR EPOCH MILLISECONDS "
-    "MICROSECONDS MILLISECOND MICROSECOND TIMEZONE YEARS MONTHS DAYS HOURS MINUTES SECONDS WEEKS".split()
+    [
+        "YEAR",
+        "MONTH",
+        "DAY",
+        "HOUR",
+        "MINUTE",
+        "SECOND",
+        "WEEK",
+        "QUARTER",
+        "DECADE",
+        "CENTURY",
+        "MILLENNIUM",
+        "DOW",
+        "ISODOW",
+        "DOY",
+        "ISOYEAR",
+        "EPOCH",
+        "MILLISECONDS",
+        "MICROSECONDS",
+        "MILLISECOND",
+        "MICROSECOND",
+        "TIMEZONE",
+        "YEARS",
+        "MONTHS",
+        "DAYS",
+        "HOURS",
+        "MINUTES",
+        "SECONDS",
+        "WEEKS",
+    ]
 )
 WORDS: dict[type[exp.Expr], frozenset[str]] = {
     exp.Extract: _UNITS,
@@ -187,10 +213,36 @@ WORDS: dict[type[exp.Expr], frozenset[str]] = {
 }
 
 _POSTGRES_TYPES = frozenset(
-    "BOOLEAN SMALLINT INT BIGINT DECIMAL FLOAT DOUBLE TEXT VARCHAR CHAR BPCHAR DATE TIME TIMETZ TIMESTAMP TIMESTAMPTZ "
-    "TIMESTAMPNTZ INTERVAL UUID JSON JSONB VARBINARY ARRAY INET".split()
+    [
+        "BOOLEAN",
+        "SMALLINT",
+        "INT",
+        "BIGINT",
+        "DECIMAL",
+        "FLOAT",
+        "DOUBLE",
+        "TEXT",
+        "VARCHAR",
+        "CHAR",
+        "BPCHAR",
+        "DATE",
+        "TIME",
+        "TIMETZ",
+        "TIMESTAMP",
+        "TIMESTAMPTZ",
+        "TIMESTAMPNTZ",
+        "INTERVAL",
+        "UUID",
+        "JSON",
+        "JSONB",
+        "VARBINARY",
+        "ARRAY",
+        "INET",
+    ]
 )
-_SQLITE_TYPES = frozenset("SMALLINT INT BIGINT DOUBLE FLOAT TEXT VARCHAR CHAR BLOB VARBINARY DECIMAL".split())
+_SQLITE_TYPES = frozenset(
+    ["SMALLINT", "INT", "BIGINT", "DOUBLE", "FLOAT", "TEXT", "VARCHAR", "CHAR", "BLOB", "VARBINARY", "DECIMAL"]
+)
 
 _AGGREGATES = "count sum avg min max"
 _WINDOW = "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value"
@@ -217,10 +269,29 @@ _POSTGRES_FUNCTIONS = frozenset(
     array_ndims array_lower array_upper cardinality generate_subscripts trim_array gen_random_uuid""".split()
 )
 _POSTGRES_TABLE_FUNCTIONS = frozenset(
-    """generate_series unnest json_each json_each_text jsonb_each jsonb_each_text json_object_keys jsonb_object_keys
-    json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text json_to_record
-    jsonb_to_record json_to_recordset jsonb_to_recordset regexp_split_to_table string_to_table jsonb_path_query
-    regexp_matches generate_subscripts""".split()
+    [
+        "generate_series",
+        "unnest",
+        "json_each",
+        "json_each_text",
+        "jsonb_each",
+        "jsonb_each_text",
+        "json_object_keys",
+        "jsonb_object_keys",
+        "json_array_elements",
+        "json_array_elements_text",
+        "jsonb_array_elements",
+        "jsonb_array_elements_text",
+        "json_to_record",
+        "jsonb_to_record",
+        "json_to_recordset",
+        "jsonb_to_recordset",
+        "regexp_split_to_table",
+        "string_to_table",
+        "jsonb_path_query",
+        "regexp_matches",
+        "generate_subscripts",
+    ]
 )
 _SQLITE_FUNCTIONS = frozenset(
     f"""{_AGGREGATES} {_WINDOW}

@@ -27,7 +27,14 @@ MAX_TOKENS = 4_000
 MAX_DEPTH = 40
 MAX_NAME_BYTES = 63
 
-_STATEMENTS = {TokenType.SELECT, TokenType.WITH, TokenType.INSERT, TokenType.UPDATE, TokenType.DELETE, TokenType.L_PAREN}
+_STATEMENTS = {
+    TokenType.SELECT,
+    TokenType.WITH,
+    TokenType.INSERT,
+    TokenType.UPDATE,
+    TokenType.DELETE,
+    TokenType.L_PAREN,
+}
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END}
 _NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
@@ -87,7 +94,6 @@ class SqlGuard:
         tree = self._parse(sql)
         self._allow(tree)
         kind = _kind(tree)
-        target = tree.find(exp.Table) if isinstance(tree, _CHANGES) else None
         limiter = TenantLimiter(self._language, self._catalog, self._read_schema, self._prefix)
         if self._language.is_sqlite:
             _name_columns(tree, self._language)

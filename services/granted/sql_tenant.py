@@ -204,17 +204,14 @@ class TenantLimiter:
             for place in places.expressions if isinstance(places, exp.Tuple) else [places]:
                 if not isinstance(place, exp.Column) or place.args.get("table"):
                     raise _refused("SET takes column = value")
-                self._refuse_tenant_column(place.name)
+                if self._is_tenant_column(place.name):
+                    raise _refused(f"The column {place.name} cannot be changed: a row stays with its tenant")
             value = assignment.expression
             if isinstance(value, exp.Column) and not value.args.get("table") and value.name.upper() == "DEFAULT":
                 value.replace(exp.Var(this="DEFAULT"))
 
     def _is_tenant_column(self, name: str) -> bool:
         return name.lower() == self.catalog.tenant_column.lower()
-
-    def _refuse_tenant_column(self, name: str) -> None:
-        if self._is_tenant_column(name):
-            raise _refused(f"The column {name} cannot be changed: a row stays with its tenant")
 
     def _limit_insert(self, tree: exp.Insert, target: exp.Table, table: Table) -> None:
         columns = tree.this.expressions
@@ -223,14 +220,14 @@ class TenantLimiter:
         named = [index for index, column in enumerate(columns) if self._is_tenant_column(column.name)]
         source = tree.args.get("expression")
         if named:
-            self._take_own_tenant(source, named)
-            del columns[named[0]]
-        self._append_tenant(source, table)
-        tree.this.set("expressions", [*columns, _quoted(self.catalog.tenant_column)])
+            self._expect_own_tenant(source, named)
+        else:
+            self._append_tenant(source, table)
+            tree.this.append("expressions", _quoted(self.catalog.tenant_column))
         if conflict := tree.args.get("conflict"):
             self._limit_conflict(conflict, target)
 
-    def _take_own_tenant(self, source: exp.Expr | None, named: list[int]) -> None:
+    def _expect_own_tenant(self, source: exp.Expr | None, named: list[int]) -> None:
         """An author may name the tenant column when the value is a parameter: it is compared with the tenant at each run."""
         rows = source.expressions if isinstance(source, exp.Values) else []
         slots = [self._slot_at(row, named[0]) for row in rows]
@@ -238,8 +235,6 @@ class TenantLimiter:
             column = self.catalog.tenant_column
             raise _refused(f"Leave out {column}: it is filled in. (A parameter that is your own tenant's id is accepted.)")
         self.own_tenant.extend(slot for slot in slots if slot is not None)
-        for row in rows:
-            del row.args["expressions"][named[0]]
 
     def _slot_at(self, row: exp.Expr, index: int) -> Slot | None:
         value = row.expressions[index] if index < len(row.expressions) else None
