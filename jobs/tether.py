@@ -1,7 +1,7 @@
 """`python tether.py PARENT COMMAND…`: a command that does not outlive the process that started it.
 
 On Linux the kernel sees to it: the command replaces this process and gets SIGTERM when its parent dies, however that
-happens. Elsewhere this process stays, watches the parent and passes signals on. A script by itself, so that it starts fast.
+happens. Elsewhere this process stays, watches the parent and passes signals on. A script by itself, to start fast.
 """
 
 import ctypes

@@ -12,7 +12,7 @@ from gunicorn.glogging import Logger
 
 from settings import Settings
 
-# Longer than any request may take: the main thread of a server process tells gunicorn that it lives, whatever its threads do.
+# Longer than any request may take: the main thread of a server process tells gunicorn it lives, whatever its threads do.
 SILENCE_SECONDS = 60
 KEEPALIVE_SECONDS = 15
 

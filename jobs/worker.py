@@ -21,7 +21,7 @@ from settings import Settings
 
 
 def run_worker(settings: Settings, app: Flask, on_stop: Callable[[], None] = nothing) -> None:
-    """Work until SIGTERM; the job at hand is finished first. Only one queue: on several, a crash could lose a popped job."""
+    """Work until SIGTERM; the job at hand is finished first. One queue: on several, a crash could lose a popped job."""
     redis = connection(settings)
     queue = Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)
     name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
@@ -36,7 +36,7 @@ def run_worker(settings: Settings, app: Flask, on_stop: Callable[[], None] = not
 
 
 class NoDeathPenalty(BaseDeathPenalty):
-    """RQ would interrupt a job by raising from a signal, anywhere. Runs have their own deadline, and a lease in the database."""
+    """RQ would interrupt a job by raising from a signal, anywhere. Runs have their own deadline, and a lease."""
 
     def setup_death_penalty(self) -> None:
         pass

@@ -1,0 +1,94 @@
+"""`flask doctor`: what this installation needs and lacks, and what to do about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from redis import RedisError
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.queue import connection
+from settings import Settings
+from tools.setup.frontend import built_files
+
+ROOT = Path(__file__).resolve().parents[1]
+MIGRATE = "Run: .venv/bin/flask --app app db upgrade (`make run` does it by itself)."
+SET_UP = "Run: make setup"
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    ok: bool
+    detail: str
+    cure: str = ""
+
+
+def diagnose(settings: Settings) -> list[Check]:
+    return [
+        _database(settings.database_url),
+        _redis(settings),
+        _files("browser assets", (ROOT / name for name in built_files())),
+        _files("translations", (po.with_suffix(".mo") for po in (ROOT / "translations").glob("*/LC_MESSAGES/*.po"))),
+        _secret_key(settings),
+    ]
+
+
+def _database(url: str) -> Check:
+    where = make_url(url).render_as_string(hide_password=True)
+    if _is_missing_file(url):
+        return Check("database", False, f"{where} does not exist yet", MIGRATE)
+    try:
+        version = _version(url)
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        return Check("database", False, f"{where} cannot be reached: {reason}", "Check DATABASE_URL and the server.")
+    newest = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    if version != newest:
+        return Check("database", False, f"{where} is at version {version or 'none'}, the code at {newest}", MIGRATE)
+    return Check("database", True, f"{where}, version {version}")
+
+
+def _is_missing_file(url: str) -> bool:
+    """Connecting would make an empty one."""
+    parsed = make_url(url)
+    in_memory = parsed.database in (None, "", ":memory:")
+    return parsed.get_backend_name() == "sqlite" and not in_memory and not Path(parsed.database or "").exists()
+
+
+def _version(url: str) -> str | None:
+    engine = create_engine(url)
+    try:
+        with engine.connect() as database:
+            return MigrationContext.configure(database).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _redis(settings: Settings) -> Check:
+    where = "embedded" if settings.redis_embedded else "REDIS_URL"
+    try:
+        with connection(settings) as redis:
+            redis.ping()
+    except (RedisError, OSError) as error:
+        embedded = "It runs while `make run` runs." if settings.redis_embedded else "Check REDIS_URL and the server."
+        return Check("Redis", False, f"{where}: {error}", embedded)
+    return Check("Redis", True, where)
+
+
+def _files(name: str, expected: Iterator[Path]) -> Check:
+    missing = [str(path.relative_to(ROOT)) for path in expected if not path.exists()]
+    if missing:
+        return Check(name, False, f"missing: {', '.join(sorted(missing))}", SET_UP)
+    return Check(name, True, "built")
+
+
+def _secret_key(settings: Settings) -> Check:
+    if settings.development:
+        return Check("SECRET_KEY", True, "not needed in development")
+    guessable = len(set(settings.secret_key)) < 10
+    cure = "Set SECRET_KEY to what this prints: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    return Check("SECRET_KEY", not guessable, "easily guessed" if guessable else "set", cure if guessable else "")
