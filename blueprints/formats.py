@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
             "bytes": byte_size,
             "bytes_parts": byte_size_parts,
             "json": as_json,
+            "axis_top": axis_top,
         }
     )
 
@@ -152,3 +153,11 @@ def percent(share: Number | None) -> str:
 def as_json(value: Any, indent: int | None = None) -> str:
     """JSON to be read by people: letters stay letters. For scripts there is `tojson`."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def axis_top(highest: Number) -> Number:
+    """The round number an axis ends at: 1, 2 or 5 and zeros."""
+    step = 1
+    while step * 10 < highest:
+        step *= 10
+    return next(factor * step for factor in (1, 2, 5, 10) if factor * step >= highest)

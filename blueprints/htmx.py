@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from flask import Flask, Response, get_flashed_messages, make_response, redirect, render_template, request
+from flask import Flask, Response, flash, get_flashed_messages, make_response, redirect, render_template, request
 
 
 def init_app(app: Flask) -> None:
@@ -36,6 +36,11 @@ def redirect_to(address: str) -> Response:
     return response
 
 
+def toast(text: str, kind: str = "ok") -> None:
+    """Tell the user: the next page shows it, or a toast on this one. Kinds: ok, run, warn, error."""
+    flash(text, kind)
+
+
 def trigger(response: Response, **events: Any) -> Response:
     """Fire browser events when htmx has swapped the response: `trigger(response, scriptSaved={"version": 3})`."""
     fired = json.loads(response.headers.get("HX-Trigger", "{}"))
@@ -44,7 +49,7 @@ def trigger(response: Response, **events: Any) -> Response:
 
 
 def _flashes_become_toasts(response: Response) -> Response:
-    """`flash(text, kind)` is the one way to tell the user something: the next page shows it, or a toast here."""
+    """A whole page shows what was flashed; a fragment has no place for it, so the browser is told to."""
     if not is_htmx() or request.method == "GET" or "HX-Redirect" in response.headers:
         return response
     toasts = [{"kind": kind, "text": str(text)} for kind, text in get_flashed_messages(with_categories=True)]
