@@ -52,7 +52,9 @@ METADATA_NAMES = frozenset(
     }
 )
 # Names that mean this machine or this site wherever they are asked for.
-LOCAL_SUFFIXES = tuple(".localhost .localdomain .local .internal .intranet .corp .home .lan .home.arpa .svc".split())
+LOCAL_SUFFIXES = tuple(
+    [".localhost", ".localdomain", ".local", ".internal", ".intranet", ".corp", ".home", ".lan", ".home.arpa", ".svc"]
+)
 
 CLOSED_RANGES: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), reason)
@@ -217,9 +219,9 @@ class HttpPolicy:
         )
 
     def _name_may_open(self, target: Target) -> bool:
-        """A local name is worth a look-up when a rule could open it, a metadata name when one opens a single address."""
+        """A local name is worth a look-up when a rule could open it, a metadata name when one opens its address."""
         if target.host in METADATA_NAMES:
-            return any(_is_single(rule.network) for rule in self.allow)
+            return any(_is_single(rule.network) and any(map(rule.holds, METADATA_ADDRESSES)) for rule in self.allow)
         return any(rule.network is not None or rule.names(target.host) for rule in self.allow)
 
 

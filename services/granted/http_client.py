@@ -106,7 +106,7 @@ class HttpClient:
 
     def _prepare(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Request:
         if method not in METHODS:
-            raise HostError("INVALID_INPUT", f"Not a method: {ascii(method[:20])}")
+            raise HostError("INVALID_INPUT", f"Not a method: {method[:20]!a}")
         if body is not None and len(body) > self.limits.request_bytes:
             raise HostError("HTTP_TOO_LARGE", f"The request body is larger than {self.limits.request_bytes} bytes")
         return Request(method, parse(url), checked_headers(headers), body)

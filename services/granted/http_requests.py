@@ -19,13 +19,27 @@ MAX_HEADER_BYTES = 16 * 1024
 
 # These describe the connection or the message's own shape. A script that could set them could smuggle requests.
 OWN_HEADERS = frozenset(
-    "host connection keep-alive content-length transfer-encoding te trailer upgrade expect accept-encoding "
-    "http2-settings via".split()
+    [
+        "host",
+        "connection",
+        "keep-alive",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "accept-encoding",
+        "http2-settings",
+        "via",
+    ]
 )
 OWN_PREFIXES = ("proxy-", "sec-")
 # Everything else may carry a key, so a redirect to another origin does not get to see it.
-KEPT_ACROSS_ORIGINS = frozenset("accept accept-language content-type content-language range user-agent".split())
-BODY_HEADERS = frozenset("content-type content-language content-encoding content-location".split())
+KEPT_ACROSS_ORIGINS = frozenset(
+    ["accept", "accept-language", "content-type", "content-language", "range", "user-agent"]
+)
+BODY_HEADERS = frozenset(["content-type", "content-language", "content-encoding", "content-location"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +81,7 @@ def checked_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     for name, value in headers.items():
         lower = name.lower()
         if not re.fullmatch(r"[a-z0-9!#$%&'*+.^_`|~-]+", lower):
-            raise HostError("INVALID_INPUT", f"Not a header name: {ascii(name[:80])}")
+            raise HostError("INVALID_INPUT", f"Not a header name: {name[:80]!a}")
         if lower in seen:
             raise HostError("INVALID_INPUT", f"The header {lower} is given twice")
         if lower in OWN_HEADERS or lower.startswith(OWN_PREFIXES):

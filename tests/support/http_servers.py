@@ -87,12 +87,13 @@ class LoopbackServer:
     routes: Mapping[str, Route] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     address: str = "127.0.0.1"
+    at_port: int = 0
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
     hung_up_by_client: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((self.address, 0))
+        self._listener = socket.create_server((self.address, self.at_port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
         return self
@@ -263,8 +264,6 @@ class Authority:
             .not_valid_after(now + timedelta(days=days))
             .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
