@@ -1,25 +1,31 @@
-"""`flask dev`: everything on one machine under one parent, which starts it in order and stops it in order."""
+"""`flask dev`: everything on this machine under one parent: Redis, migrations, demo data, web, worker, scheduler."""
 
-import contextlib
 import http.client
-import os
+import logging
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from subprocess import Popen
 
+import click
+
+from jobs import children
 from jobs.embedded_redis import EmbeddedRedis, RedisDidNotStart
 from jobs.locks import Held, hold
-from jobs.supervisor import Supervisor
 from jobs.web import address, port_problem
 from settings import Settings
 
-# After a killed `dev`, its web server may hold the port for a moment longer.
-PATIENCE_AFTER_KILL = 5.0
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS = 0.1
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# Who lives this long has started well: the next end is not counted with the earlier ones.
+STEADY_SECONDS = 10.0
+# On top of what a process may take to finish its work: interpreter exit, a server's own bookkeeping.
+STOP_ALLOWANCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -30,37 +36,158 @@ class SignIn:
 
 
 class CannotStart(Exception):
-    """One sentence for the person at the terminal."""
+    """Its message is one sentence for the person at the terminal."""
 
 
 def run_dev(
     settings: Settings,
-    *,
     migrate: Callable[[], None],
     seed: Callable[[], None],
     sign_ins: Callable[[], Sequence[SignIn]],
 ) -> int:
-    """Serve until Ctrl-C or SIGTERM; the status to exit with."""
-    signals = Signals()
-    redis = EmbeddedRedis.at(settings.redis_url, settings.data_dir) if settings.redis_embedded else None
-    supervisor = Supervisor(commands(settings), redis)
+    """Serve until Ctrl-C or SIGTERM and leave nothing running; the exit status."""
+    _interrupt_once()
     try:
-        with data_dir_lock(settings) as was_killed:
-            wait_for_port(settings, PATIENCE_AFTER_KILL if was_killed else 0.0)
-            try:
-                if redis:
-                    redis.start()
-                migrate()
-                seed()
-                supervisor.start()
-                announce_when_ready(settings, sign_ins)
-                supervisor.watch(until=lambda: signals.received > 0)
-            finally:
-                say(f"Stopping. Running work has {settings.drain_seconds} s to finish; Ctrl-C again stops at once.")
-                supervisor.stop(settings.drain_seconds, at_once=lambda: signals.received > 1)
-    except (CannotStart, RedisDidNotStart) as problem:
-        say(str(problem))
+        with _alone(settings), _redis(settings) as redis:
+            migrate()
+            seed()
+            _supervise(settings, redis, sign_ins)
+    except CannotStart as problem:
+        click.echo(str(problem), err=True)
         return 1
-    except Interrupted:
-        return 130
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
     return 0
+
+
+def _interrupt_once() -> None:
+    """The first signal ends what we are doing, wherever we are; the ones after it must not disturb the tidying up."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    try:
+        lock = hold(settings.data_dir / "dev.lock", f"at {_url(settings)}")
+    except Held as held:
+        raise CannotStart(
+            f"Dastgoh already runs on {settings.data_dir}, {held.note}. Stop it, or set DATA_DIR."
+        ) from None
+    with lock:
+        if problem := port_problem(settings.host, settings.port):
+            raise CannotStart(problem)
+        yield
+
+
+@contextmanager
+def _redis(settings: Settings) -> Iterator[EmbeddedRedis | None]:
+    """The embedded one, unless REDIS_URL names another."""
+    if not settings.redis_embedded:
+        yield None
+        return
+    redis = EmbeddedRedis.at(settings.redis_url, settings.data_dir)
+    try:
+        redis.start()
+        yield redis
+    except RedisDidNotStart as problem:
+        raise CannotStart(str(problem)) from None
+    finally:
+        redis.stop()
+
+
+@dataclass
+class Child:
+    """One `flask …` process, and the patience we have with it."""
+
+    command: str
+    process: "Popen[bytes] | None" = None
+    started: float = 0.0
+    due: float = 0.0
+    failures: int = field(default=0)
+
+    def look_after(self) -> None:
+        """Start it when it is due; notice when it has ended, and say when it is due again."""
+        if self.process is None:
+            if time.monotonic() >= self.due:
+                self._start()
+        elif (status := self.process.poll()) is not None:
+            self._mourn(status)
+
+    def _start(self) -> None:
+        self.process = children.spawn([sys.executable, "-m", "flask", "--app", "app", self.command])
+        self.started = time.monotonic()
+
+    def _mourn(self, status: int) -> None:
+        if self.process is not None:
+            children.kill(self.process)  # a server's own processes may have outlived it, and hold its port
+            self.process = None
+        lived = time.monotonic() - self.started
+        self.failures = 1 if lived > STEADY_SECONDS else self.failures + 1
+        pause = pause_after(self.failures)
+        self.due = time.monotonic() + pause
+        log.error("%s ended with status %d; it starts again in %.1f s", self.command, status, pause)
+
+
+def pause_after(failures: int) -> float:
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))
+
+
+def _supervise(settings: Settings, redis: EmbeddedRedis | None, sign_ins: Callable[[], Sequence[SignIn]]) -> None:
+    members = [Child(command) for command in ("web", *["worker"] * settings.worker_processes, "scheduler")]
+    announced = False
+    try:
+        while True:
+            if redis and not redis.running:
+                log.error("the embedded Redis ended; it starts again")
+                redis.start()
+            for member in members:
+                member.look_after()
+            if not announced and _answers(settings):
+                announced = True
+                _announce(settings, sign_ins())
+            time.sleep(LOOK_EVERY_SECONDS)
+    finally:
+        _stop(members, settings.drain_seconds + STOP_ALLOWANCE_SECONDS)
+
+
+def _stop(members: Sequence[Child], seconds: float) -> None:
+    """All are asked at once, so that together they take as long as the slowest."""
+    running = [member.process for member in members if member.process is not None]
+    for process in running:
+        process.terminate()
+    deadline = time.monotonic() + seconds
+    for process in running:
+        children.stop(process, max(0.0, deadline - time.monotonic()))
+
+
+def _answers(settings: Settings) -> bool:
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared with, not listened on
+    client = http.client.HTTPConnection(everywhere.get(settings.host, settings.host), settings.port, timeout=2)
+    try:
+        client.request("GET", "/health/live")
+        return client.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        client.close()
+
+
+def _announce(settings: Settings, people: Sequence[SignIn]) -> None:
+    click.echo(f"\nDastgoh is ready at {_url(settings)}   (Ctrl-C stops it)")
+    if people:
+        widest = max(len(person.email) for person in people)
+        click.echo("Sign in as one of:")
+        for person in people:
+            click.echo(f"  {person.email:{widest}}  {person.password}  {person.role}")
+    click.echo()
+
+
+def _url(settings: Settings) -> str:
+    return f"http://{address(settings.host, settings.port)}"
