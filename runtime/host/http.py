@@ -85,7 +85,7 @@ def _checked_options(options: object) -> dict[str, Any]:
         _refuse("options must be an object")
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
-        _refuse(f"unknown option {ascii(unknown[0][:40])}; known are {', '.join(sorted(OPTIONS))}")
+        _refuse(f"unknown option {unknown[0][:40]!a}; known are {', '.join(sorted(OPTIONS))}")
     return {name: value for name, value in options.items() if value is not None or name == "body"}
 
 
@@ -116,7 +116,7 @@ def _headers(value: object) -> dict[str, str]:
         return {}
     if not isinstance(value, dict):
         _refuse("headers must be an object of names and values")
-    return {name: _scalar(item, f"the header {ascii(name[:80])}") for name, item in value.items() if item is not None}
+    return {name: _scalar(item, f"the header {name[:80]!a}") for name, item in value.items() if item is not None}
 
 
 def _with_query(url: str, query: object) -> str:
@@ -126,7 +126,7 @@ def _with_query(url: str, query: object) -> str:
     if not isinstance(query, dict):
         _refuse("query must be an object of names and values")
     pairs = [
-        (name, _scalar(item, f"the query value {ascii(name[:80])}"))
+        (name, _scalar(item, f"the query value {name[:80]!a}"))
         for name, value in query.items()
         for item in (value if isinstance(value, list) else [value])
         if item is not None
