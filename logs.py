@@ -34,7 +34,7 @@ class JsonFormatter(logging.Formatter):
 class ReadableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         extra = " ".join(f"{key}={value}" for key, value in _extra(record).items())
-        at = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
+        at = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
         line = " ".join(p for p in (at, f"{record.levelname:7}", record.name, record.getMessage(), extra) if p)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 

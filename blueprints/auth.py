@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response
@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response
 from blueprints.errors import sentence
 from blueprints.forms.accounts import AcceptLinkForm, SignInForm
 from blueprints.guard import actor, open_session, requires
-from blueprints.htmx import toast
 from services import accounts, demo, tenants
 from services.errors import Invalid, RateLimited
 
@@ -81,7 +80,7 @@ def accept_link(secret: str) -> Response | tuple[str, int] | str:
             form.password.errors = [sentence(error)]
         else:
             open_session(principal)
-            toast(_("Welcome to Dastgoh."))
+            flash(_("Welcome to Dastgoh."), "success")
             return redirect(url_for("dashboard.index"))
     page = render_template("auth/accept_link.html", form=form, invitee=invitee)
     return (page, 422) if form.is_submitted() else page
@@ -92,7 +91,7 @@ def accept_link(secret: str) -> Response | tuple[str, int] | str:
 def switch_tenant() -> Response:
     there = tenants.switch(actor(), _uuid(request.form.get("tenant_id", "")))
     open_session(there)
-    toast(_("You now act in %(tenant)s.", tenant=there.tenant.name if there.tenant else ""))
+    flash(_("You now act in %(tenant)s.", tenant=there.tenant.name if there.tenant else ""), "success")
     return redirect(url_for("dashboard.index"))
 
 
@@ -101,5 +100,3 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise Invalid("There is no such tenant.") from None
-
-

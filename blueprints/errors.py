@@ -1,10 +1,12 @@
 """From exceptions to answers: a page for people, a fragment for htmx, a problem document for programs."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
@@ -24,6 +26,14 @@ _STATUS: dict[type[ServiceError], int] = {
 def sentence(error: ServiceError) -> str:
     """The service's English sentence in the reader's language; services keep them whole so that they can be looked up."""
     return _(error.message, **error.params) if error.message else ""
+
+
+def blame(form: FlaskForm, error: ServiceError, otherwise: str = "", renamed: Mapping[str, str] | None = None) -> None:
+    """Puts what a service refused under the field it speaks of, so that the form comes back with nothing lost."""
+    name = getattr(error, "field", "") or otherwise
+    name = (renamed or {}).get(name, name)
+    field = form[name] if name in form else next(iter(form))
+    field.errors = [*field.errors, sentence(error)]
 
 
 def _service_error(error: ServiceError) -> AnyResponse:

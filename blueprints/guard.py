@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 
 from models import db
 from models.tenancy import bind
-from services import accounts, tokens
+from services import accounts, tenants, tokens
 from services.errors import Forbidden
-from services.identity import Principal
+from services.identity import Principal, TenantRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,7 +38,7 @@ def requires(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             if not who.may(permission):
                 raise Forbidden("You need the permission “%(permission)s” for this.", permission=permission)
             if who.tenant is None and permission != "tenants.manage":
-                return cast(R, redirect(url_for("tenants.index")))
+                return cast(R, choose_a_tenant())
             return view(*args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # tests list every route with its permission
@@ -59,12 +59,29 @@ def signed_in(view: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-def open_session(principal: Principal, remember: bool = False) -> None:
+def in_tenant(view: Callable[P, R]) -> Callable[P, R]:
+    """For what every member of a tenant may see."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        return view(*args, **kwargs) if actor().tenant else cast(R, choose_a_tenant())
+
+    guarded.permission = ""  # type: ignore[attr-defined]
+    return guarded
+
+
+def choose_a_tenant() -> Response:
+    """Only a superadmin has none."""
+    return redirect(url_for("tenants.index"))
+
+
+def open_session(principal: Principal, remember: bool = False, tenant: TenantRef | None = None) -> None:
     """A fresh session each time the person or their rights change: nothing set before sign-in survives it."""
     session.clear()
     session.permanent = remember
-    if principal.is_superadmin and principal.tenant:
-        session["tenant"] = str(principal.tenant.id)
+    acting_in = tenant or principal.tenant
+    if principal.is_superadmin and acting_in:
+        session["tenant"] = str(acting_in.id)
     start_session(principal, remember=remember)
 
 
@@ -103,6 +120,10 @@ def _bind_tenant() -> None:
     bind(db.session, tenant.id if tenant else None)
 
 
+def _is_superadmin() -> bool:
+    return bool(current_user.is_authenticated and current_user.is_superadmin)
+
+
 def init_app(app: Flask) -> None:
     login.init_app(app)
     login.session_protection = None  # addresses change under phones; epochs end sessions that must end
@@ -110,4 +131,5 @@ def init_app(app: Flask) -> None:
     app.context_processor(lambda: {
         "can": lambda permission: current_user.is_authenticated and current_user.may(permission),
         "current_tenant": current_user.tenant if current_user.is_authenticated else None,
+        "tenant_choices": tenants.choices(actor()) if _is_superadmin() else [],
     })  # fmt: skip

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, ORMExecuteState, Session, SessionTransaction,
 from sqlalchemy.orm import scoped_session as ScopedSession
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import TableClause
+from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 AnySession = Session | ScopedSession[Any]
 SYSTEM: Literal["*"] = "*"
@@ -40,6 +41,7 @@ def bound_to(session: AnySession) -> UUID | Literal["*"] | None:
 
 def bind(session: AnySession, tenant: UUID | Literal["*"] | None) -> None:
     """Bind the session. Objects of another binding leave it, so that its identity map cannot smuggle them over."""
+    session = session() if isinstance(session, ScopedSession) else session
     if bound_to(session) == tenant:
         return
     if session.new or session.dirty or session.deleted:
@@ -100,10 +102,21 @@ def _refuse_what_cannot_be_narrowed(statement: Any) -> None:
     for element in visitors.iterate(statement):
         if isinstance(element, TextClause):
             raise TenancyError("raw SQL through a session would cross tenants; say it with the ORM, or as_system()")
-    # The ORM marks what stands for a mapped class with annotations; a bare table or column carries none.
-    for element in _owned(statement):
-        if not element._annotations:
+    # The ORM marks what stands for a mapped class with annotations. A bare table is only right where SQLAlchemy itself
+    # derived it from marked columns; an alias of one never is.
+    owned = _owned(statement)
+    marked = {_table_name(element) for element in owned if element._annotations}
+    for element in owned:
+        derived = isinstance(element, TableClause) and element.name in marked
+        if not element._annotations and not derived:
             raise TenancyError(f"{element} was named without its model, so it cannot be narrowed; use the mapped class")
+    for element in visitors.iterate(statement):
+        if isinstance(element, AliasedReturnsRows) and _is_bare_owned_table(element.element):
+            raise TenancyError("an alias of a table cannot be narrowed; use aliased() on the mapped class")
+
+
+def _is_bare_owned_table(element: Any) -> bool:
+    return isinstance(element, TableClause) and element.name in _owned_table_names() and not element._annotations
 
 
 def _owned(statement: Any) -> list[Any]:

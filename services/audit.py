@@ -71,12 +71,15 @@ def page(actor: Principal, filters: Filters, cursor: str = "", limit: int = 50) 
     query = select(AuditEntry)
     if filters.action:
         # "user" finds user.invited and user.updated; "user.invited" only itself.
-        query = query.where((AuditEntry.action == filters.action) | AuditEntry.action.startswith(f"{filters.action}.", autoescape=True))
+        query = query.where(
+            (AuditEntry.action == filters.action) | AuditEntry.action.startswith(f"{filters.action}.", autoescape=True)
+        )
     if filters.actor:
         query = query.where(AuditEntry.actor_label.icontains(filters.actor, autoescape=True))
     if filters.target:
         query = query.where(
-            (AuditEntry.target_id == filters.target) | AuditEntry.target_label.icontains(filters.target, autoescape=True)
+            (AuditEntry.target_id == filters.target)
+            | AuditEntry.target_label.icontains(filters.target, autoescape=True)
         )
     if filters.since:
         query = query.where(AuditEntry.created_at >= filters.since)
@@ -90,10 +93,9 @@ def actions(actor: Principal) -> list[str]:
     return list(db.session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)))
 
 
-def prune(days: int = RETENTION_DAYS) -> int:
+def prune(days: int = RETENTION_DAYS) -> None:
     """Entries past retention go; the database itself refuses to delete younger ones."""
     with as_system(db.session):
         # Core on purpose: the mapped class refuses deletion everywhere else.
-        result = db.session.execute(delete(AuditEntry.__table__).where(AuditEntry.created_at < utcnow() - timedelta(days=days)))
+        db.session.execute(delete(AuditEntry.__table__).where(AuditEntry.created_at < utcnow() - timedelta(days=days)))
         db.session.commit()
-    return result.rowcount

@@ -33,20 +33,21 @@ class DemoAccount:
     tenant: str
 
 
-def accounts() -> list[DemoAccount]:
-    if not settings().development:
-        return []
-    people = [
-        DemoAccount(f"{role}@{slug}.test", PASSWORD, role, _TENANTS[slug]) for slug in _TENANTS for role in BUILTIN_ROLES
-    ]
-    return [*people, DemoAccount("root@dastgoh.test", PASSWORD, "superadmin", "")]
+DEMO_ACCOUNTS = (
+    *(
+        DemoAccount(f"{role}@{slug}.test", PASSWORD, role, _TENANTS[slug])
+        for slug in _TENANTS
+        for role in BUILTIN_ROLES
+    ),
+    DemoAccount("root@dastgoh.test", PASSWORD, "superadmin", ""),
+)
 
 
 def seeded_accounts() -> list[DemoAccount]:
     """The demo accounts that really stand in this database."""
-    known = {account.email: account for account in accounts()}
-    if not known:
+    if not settings().development:
         return []
+    known = {account.email: account for account in DEMO_ACCOUNTS}
     with as_system(db.session):
         present = set(db.session.scalars(select(User.email).where(User.email.in_(known), User.is_demo)))
     return [account for email, account in known.items() if email in present]

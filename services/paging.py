@@ -47,4 +47,6 @@ def _decode(cursor: str) -> tuple[datetime, UUID]:
             raise ValueError("no zone")
         return at, UUID(id_)
     except (ValueError, binascii.Error, UnicodeError):
-        raise Invalid("This page address is not one of ours; start again from the first page.", field="cursor") from None
+        raise Invalid(
+            "This page address is not one of ours; start again from the first page.", field="cursor"
+        ) from None

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -13,7 +14,7 @@ from models.role import BUILTIN_ROLES, Role
 from models.tenancy import as_system, as_tenant
 from models.tenant import Tenant
 from models.user import LANGUAGES, User
-from services import audit, users
+from services import accounts, audit, users
 from services.audit import Target
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.identity import Principal, TenantRef, require
@@ -122,3 +123,33 @@ def _target(tenant: Tenant) -> Target:
     return Target("tenant", tenant.id, tenant.name)
 
 
+# ---- for the command line, which acts for nobody
+
+
+def create_user(email: str, tenant_slug: str, role_name: str, first_name: str, last_name: str) -> str:
+    """A user who still has to choose a password; answers with the secret of the link. Without a tenant: a superadmin."""
+    with as_system(db.session):
+        tenant = None
+        if tenant_slug:
+            tenant = db.session.scalar(Tenant.by_slug(tenant_slug)) or add(tenant_slug, tenant_slug)
+        user = User(email=email.strip().lower(), first_name=first_name, last_name=last_name,
+                    tenant_id=tenant.id if tenant else None, is_superadmin=tenant is None)  # fmt: skip
+        if tenant:
+            role = db.session.scalar(Role.named(role_name).where(Role.tenant_id == tenant.id))
+            if role is None:
+                raise NotFound("There is no such role.")
+            user.role_id = role.id
+        if db.session.scalar(User.by_email(user.email)):
+            raise Conflict("An account with the e-mail %(email)s already exists.", email=user.email)
+        secret = accounts.new_link(user, timedelta(days=users.INVITATION_DAYS))
+        db.session.add(user)
+        db.session.flush()
+        audit.record(
+            None,
+            "user.invited",
+            Target("user", user.id, user.email),
+            actor_label="command line",
+            tenant_id=user.tenant_id,
+        )
+        db.session.commit()
+        return secret

@@ -45,5 +45,7 @@ class ProfileForm(FlaskForm):
     first_name = StringField(_l("First name"), filters=[clean], validators=[Length(max=100), no_control_characters])
     last_name = StringField(_l("Last name"), filters=[clean], validators=[Length(max=100), no_control_characters])
     language = SelectField(_l("Language"), choices=language_choices)
-    theme = SelectField(_l("Theme"), choices=[("system", _l("As the system")), ("light", _l("Light")), ("dark", _l("Dark"))])
+    theme = SelectField(
+        _l("Theme"), choices=[("system", _l("As the system")), ("light", _l("Light")), ("dark", _l("Dark"))]
+    )
     timezone = SelectField(_l("Time zone"), choices=lambda: timezone_choices(optional=True))

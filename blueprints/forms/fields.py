@@ -22,7 +22,9 @@ def _uuid(value: object) -> UUID:
 
 
 def timezone_choices(*, optional: bool = False) -> list[tuple[str, object]]:
-    zones: list[tuple[str, object]] = [(name, name) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
+    zones: list[tuple[str, object]] = [
+        (name, name) for name in sorted(available_timezones()) if "/" in name or name == "UTC"
+    ]
     return [("", _l("As the business")), *zones] if optional else zones
 
 

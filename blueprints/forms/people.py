@@ -25,7 +25,9 @@ class UserForm(FlaskForm):
     first_name = StringField(_l("First name"), filters=[clean], validators=[Length(max=100), no_control_characters])
     last_name = StringField(_l("Last name"), filters=[clean], validators=[Length(max=100), no_control_characters])
     role_id = IdField(_l("Role"))
-    is_active = BooleanField(_l("Active"), description=_l("Who is not active cannot sign in; their tokens stop working."))
+    is_active = BooleanField(
+        _l("Active"), description=_l("Who is not active cannot sign in; their tokens stop working.")
+    )
 
 
 class RoleForm(FlaskForm):

@@ -14,7 +14,7 @@ from typing import Any
 
 from runtime.errors import HostError
 from services.granted.business_catalog import Catalog, visible
-from services.granted.business_link import Collector, DbLimits, Link, Rows, timed_out
+from services.granted.business_link import Collector, DbLimits, Link, Rows
 from services.granted.business_values import as_bytes, float_number, invalid, whole_number
 from services.granted.deadline import Deadline, TimeUp
 from services.granted.sql_dialects import SQLITE
@@ -49,7 +49,7 @@ class SqliteBackend:
             raise ValueError("the business database needs a file: every connection to memory is another database")
         self._path = Path(path)
         self._limits = limits
-        self._secret = secrets.token_hex(8)
+        self._secret = f"w{secrets.token_hex(8)}"
 
     def guard_names(self, catalog: Catalog) -> tuple[str, str]:
         return "temp", f"{self._secret}_"
@@ -236,7 +236,7 @@ def _walls_around(table: str, tenant_column: str, secret: str) -> Iterator[str]:
     yield f"CREATE TEMP VIEW {_quoted(f'{secret}_{table}')} AS SELECT * FROM main.{name} WHERE {column} = {tenant}"
     for event, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
         trigger = _quoted(f"{secret}_{table}_{event}_{row}")
-        # After, as well as before the row is written: a BEFORE trigger does not see what another trigger changes.
+        # AFTER: a BEFORE trigger would not see what the database's own triggers change.
         yield (
             f"CREATE TEMP TRIGGER {trigger} AFTER {event} ON main.{name} WHEN {row}.{column} IS NOT {tenant} "
             f"BEGIN SELECT RAISE(ABORT, 'another tenant'); END"
@@ -321,6 +321,3 @@ def _explained(error: sqlite3.Error) -> HostError:
     if code & 0xFF == sqlite3.SQLITE_READONLY:
         return HostError("DB_FORBIDDEN", "This call only reads; use sdk.db.execute to change rows", retryable=False)
     return HostError("DB_FAILED", "The database could not run the statement", retryable=True)
-
-
-__all__ = ["SqliteBackend", "timed_out"]
