@@ -1,0 +1,44 @@
+"""Fixtures: a real Chromium, one for all tests, and pages in contexts of their own (cookies, storage, window)."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tools.setup.browser import find_chromium
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = find_chromium()
+    if chromium is None:
+        _no_chromium()
+    # Chromium's own sandbox does not work for root, and not in most containers; it only ever meets our pages here.
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`new_page(locale="ru", color_scheme="dark", viewport=…)`: a page in a fresh context, closed with the test."""
+    contexts: list[BrowserContext] = []
+
+    def make(**context_options: Any) -> Page:
+        contexts.append(browser.new_context(**context_options))
+        return contexts[-1].new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def _no_chromium() -> None:
+    reason = "There is no Chromium here: install one, or name it in the variable CHROMIUM."
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
