@@ -7,7 +7,7 @@ tenant for the policies, and the timeouts. `search_path` holds pg_catalog only: 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString, NoReturn, cast
 
 import psycopg
 from psycopg import sql
@@ -97,17 +97,19 @@ class WatchedConnection(psycopg.Connection[Any]):
         return super().wait(self._watched(gen), interval=min(interval, _GLANCE_SECONDS), timeout=timeout)
 
     def _watched(self, gen: PQGen[RV]) -> PQGen[RV]:
-        state = next(gen) if not self._is_over() else self._give_up()
+        if self._is_over():
+            self._give_up()
         patience = 0.0
-        while True:
-            try:
+        try:
+            state = next(gen)
+            while True:
                 ready = yield state
-                if self._is_over() and ready == READY_NONE:
+                if ready == READY_NONE and self._is_over():
                     patience += _GLANCE_SECONDS
                     self._cancel_or_give_up(patience)
                 state = gen.send(ready)
-            except StopIteration as end:
-                return cast(RV, end.value)
+        except StopIteration as end:
+            return cast(RV, end.value)
 
     def _is_over(self) -> bool:
         try:
@@ -122,7 +124,7 @@ class WatchedConnection(psycopg.Connection[Any]):
             with suppress(psycopg.Error):
                 self.cancel_safe(timeout=_CANCEL_SECONDS)
 
-    def _give_up(self) -> Any:
+    def _give_up(self) -> NoReturn:
         self.pgconn.finish()
         raise psycopg.errors.QueryCanceled("the run is over")
 

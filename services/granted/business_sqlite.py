@@ -223,7 +223,7 @@ class SqliteLink:
         return False
 
     def _may_read(self, table: str, db: str | None, from_wall: bool) -> bool:
-        if from_wall or table in ("json_each", "json_tree"):
+        if from_wall or db is None or table in ("json_each", "json_tree"):  # no database: a CTE or a subquery
             return True
         if db == "temp":
             return table.startswith(self._secret)
