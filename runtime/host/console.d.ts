@@ -18,9 +18,23 @@ interface Console {
   error(...data: any[]): void;
   /** @en A line of level "debug". @ru Строка уровня «debug». @uz «debug» darajasidagi satr. */
   debug(...data: any[]): void;
+  /** @en The same as debug. @ru То же, что debug. @uz debug bilan bir xil. */
+  trace(...data: any[]): void;
 }
 
-/** @en Calls the function later. The waiting counts as run time. @ru Вызывает функцию позже. Ожидание входит во время запуска. @uz Funksiyani keyinroq chaqiradi. Kutish ishga tushirish vaqtiga kiradi. */
+/**
+ * @en Calls the function later. The waiting counts as run time.
+ * @ru Вызывает функцию позже. Ожидание входит во время запуска.
+ * @uz Funksiyani keyinroq chaqiradi. Kutish ishga tushirish vaqtiga kiradi.
+ */
 declare function setTimeout(fn: (...args: any[]) => void, ms?: number, ...args: any[]): number;
 /** @en Takes a planned call back. @ru Отменяет отложенный вызов. @uz Rejalashtirilgan chaqiruvni bekor qiladi. */
 declare function clearTimeout(timer: number | undefined): void;
+/**
+ * @en Calls the function again and again.
+ * @ru Вызывает функцию снова и снова.
+ * @uz Funksiyani qayta-qayta chaqiradi.
+ */
+declare function setInterval(fn: (...args: any[]) => void, ms?: number, ...args: any[]): number;
+/** @en Ends the repeated calls. @ru Прекращает повторные вызовы. @uz Takroriy chaqiruvlarni toʻxtatadi. */
+declare function clearInterval(timer: number | undefined): void;

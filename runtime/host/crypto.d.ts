@@ -9,13 +9,13 @@ interface Sdk {
 
 interface SdkCrypto {
   /**
-   * @en The hash of a text (taken as UTF-8), in hex unless base64 is asked for.
-   * @ru Хеш текста (в UTF-8) в шестнадцатеричном виде или, если попросить, в base64.
-   * @uz Matnning (UTF-8) xeshi, oʻn oltilik koʻrinishda yoki soʻralsa base64 da.
+   * @en The hash of a text (taken as UTF-8) or of bytes, in hex unless another encoding is asked for.
+   * @ru Хеш текста (в UTF-8) или байтов в шестнадцатеричном виде, если не попросить другую кодировку.
+   * @uz Matn (UTF-8) yoki baytlarning xeshi; boshqa kodlash soʻralmasa, oʻn oltilik koʻrinishda.
    * @example
    * return sdk.crypto.hash("sha256", "salom").slice(0, 8); // → "038f270c"
    */
-  hash(algorithm: HashAlgorithm, data: string, encoding?: "hex" | "base64"): string;
+  hash(algorithm: HashAlgorithm, data: string | Uint8Array, encoding?: DigestEncoding): string;
 
   /**
    * @en A keyed signature, for example to check a webhook or to sign a request.
@@ -24,7 +24,7 @@ interface SdkCrypto {
    * @example
    * return sdk.crypto.hmac("sha256", "key", "message").length; // → 64
    */
-  hmac(algorithm: HashAlgorithm, key: string, data: string, encoding?: "hex" | "base64"): string;
+  hmac(algorithm: HashAlgorithm, key: string | Uint8Array, data: string | Uint8Array, encoding?: DigestEncoding): string;
 
   /**
    * @en Compares two texts in a time that does not tell where they differ. Use it for signatures and tokens.
@@ -34,7 +34,7 @@ interface SdkCrypto {
    * const expected = sdk.crypto.hmac("sha256", "key", "body");
    * return sdk.crypto.timingSafeEqual(expected, "forged"); // → false
    */
-  timingSafeEqual(a: string, b: string): boolean;
+  timingSafeEqual(a: string | Uint8Array, b: string | Uint8Array): boolean;
 
   /**
    * @en A random identifier (UUID version 4).
@@ -46,14 +46,20 @@ interface SdkCrypto {
   randomUUID(): string;
 
   /**
-   * @en Up to 1,024 random bytes, good enough for keys, in hex unless base64 is asked for.
-   * @ru До 1024 случайных байтов, пригодных для ключей, в шестнадцатеричном виде или в base64.
-   * @uz Kalitlar uchun yaroqli 1024 tagacha tasodifiy bayt, oʻn oltilik koʻrinishda yoki base64 da.
+   * @en Up to 8,192 random bytes, good enough for keys.
+   * @ru До 8192 случайных байтов, пригодных для ключей.
+   * @uz Kalitlar uchun yaroqli 8192 tagacha tasodifiy bayt.
    * @example
-   * return sdk.crypto.randomBytes(16).length; // → 32
+   * return sdk.crypto.randomBytes(16).length; // → 16
    */
-  randomBytes(size: number, encoding?: "hex" | "base64"): string;
+  randomBytes(size: number): Uint8Array;
 }
 
-/** @en Use sha256 or stronger; sha1 and md5 are for old services only. @ru Берите sha256 или сильнее; sha1 и md5 — только для старых сервисов. @uz sha256 yoki kuchliroqdan foydalaning; sha1 va md5 faqat eski xizmatlar uchun. */
+/**
+ * @en Use sha256 or stronger; sha1 and md5 are for old services only.
+ * @ru Берите sha256 или сильнее; sha1 и md5 — только для старых сервисов.
+ * @uz sha256 yoki kuchliroqdan foydalaning; sha1 va md5 faqat eski xizmatlar uchun.
+ */
 type HashAlgorithm = "sha256" | "sha384" | "sha512" | "sha1" | "md5";
+
+type DigestEncoding = "hex" | "base64" | "base64url";

@@ -23,6 +23,16 @@ interface SdkHttp {
   get(url: string, options?: HttpOptions): Promise<HttpAnswer>;
 
   /**
+   * @en Sends a HEAD request: the status and headers of a GET, without the body.
+   * @ru Отправляет запрос HEAD: статус и заголовки, как у GET, но без тела.
+   * @uz HEAD soʻrovini yuboradi: GET dagi holat va sarlavhalar, lekin tanasiz.
+   * @example
+   * const answer = await sdk.http.head("https://api.example.com/rates");
+   * return answer.body; // → ""
+   */
+  head(url: string, options?: HttpOptions): Promise<HttpAnswer>;
+
+  /**
    * @en Sends a DELETE request.
    * @ru Отправляет запрос DELETE.
    * @uz DELETE soʻrovini yuboradi.
@@ -132,7 +142,11 @@ interface HttpRequest extends HttpOptions {
   /** @en GET by default. @ru По умолчанию GET. @uz Odatda GET. */
   method?: "GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE";
   url: string;
-  /** @en Objects go out as JSON, strings as text. @ru Объекты уходят как JSON, строки — как текст. @uz Obyektlar JSON, satrlar matn sifatida ketadi. */
+  /**
+   * @en Objects go out as JSON, strings as text.
+   * @ru Объекты уходят как JSON, строки — как текст.
+   * @uz Obyektlar JSON, satrlar matn sifatida ketadi.
+   */
   body?: Json;
 }
 
@@ -144,10 +158,18 @@ interface HttpAnswer {
    * @uz Nomlar kichik harflarda. Takrorlangan sarlavhalar vergul bilan, set-cookie esa yangi qator bilan birlashtiriladi.
    */
   readonly headers: { readonly [name: string]: string };
-  /** @en Text, or base64 when `encoding` says so. @ru Текст или base64, если так указано в `encoding`. @uz Matn yoki, `encoding` shunday desa, base64. */
+  /**
+   * @en Text, or base64 when `encoding` says so.
+   * @ru Текст или base64, если так указано в `encoding`.
+   * @uz Matn yoki, `encoding` shunday desa, base64.
+   */
   readonly body: string;
   readonly encoding: "text" | "base64";
-  /** @en Where the answer came from after all redirects. @ru Откуда пришёл ответ после всех перенаправлений. @uz Barcha yoʻnaltirishlardan soʻng javob kelgan manzil. */
+  /**
+   * @en Where the answer came from after all redirects.
+   * @ru Откуда пришёл ответ после всех перенаправлений.
+   * @uz Barcha yoʻnaltirishlardan soʻng javob kelgan manzil.
+   */
   readonly url: string;
   /** @en The body read as JSON. @ru Тело ответа, прочитанное как JSON. @uz JSON sifatida oʻqilgan javob tanasi. */
   json(): any;

@@ -1,5 +1,9 @@
 interface Sdk {
-  /** @en Other scripts of this workspace. @ru Другие скрипты рабочего пространства. @uz Ish maydonining boshqa skriptlari. */
+  /**
+   * @en Other scripts of this workspace.
+   * @ru Другие скрипты рабочего пространства.
+   * @uz Ish maydonining boshqa skriptlari.
+   */
   readonly scripts: SdkScripts;
 }
 

@@ -52,8 +52,9 @@ METADATA_NAMES = frozenset(
     }
 )
 # Names that mean this machine or this site wherever they are asked for.
-LOCAL_SUFFIXES = tuple(
-    [".localhost", ".localdomain", ".local", ".internal", ".intranet", ".corp", ".home", ".lan", ".home.arpa", ".svc"]
+LOCAL_SUFFIXES = (
+    *(".localhost", ".localdomain", ".local", ".internal", ".intranet", ".corp"),
+    *(".home", ".lan", ".home.arpa", ".svc"),
 )
 
 CLOSED_RANGES: tuple[tuple[Network, str], ...] = tuple(

@@ -244,7 +244,7 @@ class _Tries:
         if self._made >= self._retries:
             return None
         self._made += 1
-        return FIRST_BACKOFF_SECONDS * 2 ** (self._made - 1) * (1 + random.uniform(0, JITTER))
+        return FIRST_BACKOFF_SECONDS * 2 ** (self._made - 1) * (1 + random.uniform(0, JITTER))  # noqa: S311  (spread, no secret)
 
 
 def _retry_after(head: Head) -> float | None:

@@ -7,6 +7,7 @@ finished cleanly and not one byte is left over, so an answer can never be taken 
 import os
 import time
 from collections.abc import Hashable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -50,10 +51,8 @@ class Connection:
     def send(self, request: h11.Request, body: bytes, deadline: Deadline) -> None:
         data = (self._protocol.send(request) or b"") + (self._protocol.send(h11.Data(data=body)) or b"")
         data += self._protocol.send(h11.EndOfMessage()) or b""
-        try:
+        with suppress(OSError):  # A server may refuse a request before it has read all of it; its answer says why.
             self._channel.send(data, deadline)
-        except OSError:
-            pass  # A server may refuse a request before it has read all of it; its answer says why.
 
     def read_head(self, deadline: Deadline) -> Head:
         for _ in range(MAX_INTERIM_ANSWERS):

@@ -54,14 +54,15 @@ def _decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if is_first and not _looks_wrapped(chunk):
             decoder = zlib.decompressobj(_RAW_DEFLATE)
         is_first = False
-        while chunk:
+        packed = chunk
+        while packed:
             if decoder.eof:  # gzip members may follow one another
                 decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
             try:
-                yield decoder.decompress(chunk, _DECODE_STEP)
+                yield decoder.decompress(packed, _DECODE_STEP)
             except zlib.error:
                 raise Broken("The compressed body is damaged") from None
-            chunk = decoder.unconsumed_tail or decoder.unused_data
+            packed = decoder.unconsumed_tail or decoder.unused_data
     while not is_first and not decoder.eof:
         piece = decoder.decompress(b"", _DECODE_STEP)
         if not piece:
