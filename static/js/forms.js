@@ -31,7 +31,8 @@ document.addEventListener('submit', (event) => {
 });
 
 // Coming back with the browser's own button finds the page as it was left: let it be sent again.
-window.addEventListener('pageshow', () => {
+window.addEventListener('pageshow', ({ persisted }) => {
+  if (!persisted) return;
   for (const form of document.querySelectorAll('form[data-sending]')) delete form.dataset.sending;
   for (const button of document.querySelectorAll('.is-busy')) button.classList.remove('is-busy');
 });
