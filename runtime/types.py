@@ -26,7 +26,13 @@ class Source:
     def of(cls, source: str | Source, name: str | None = None) -> Source:
         if isinstance(source, Source):
             return source
-        return cls(source, name or "script.js")
+        return cls(source, _printable(name or "script.js"))
+
+
+def _printable(name: str) -> str:
+    """A file name that cannot be mistaken for anything else in a stack trace."""
+    plain = "".join(letter if letter.isalnum() or letter in "._-/" else "_" for letter in name)
+    return plain[:200] or "script.js"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,196 @@
+"""Host calls of one run, seen from the parent: budget, turn-taking, deadline, trace."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runtime.errors import HOST_FAILURE, HostError
+from runtime.limits import Limits
+from runtime.types import CallTrace
+from runtime.wire import NotJson, ProtocolError, encode
+from runtime.workers import Workers
+
+log = logging.getLogger(__name__)
+
+HostFunction = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """What a host function may know about the call it is serving."""
+
+    name: str
+    execution_id: str | None
+    deadline: float
+    """On the clock of time.monotonic()."""
+    cancelled: threading.Event
+
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+_current: ContextVar[HostCall | None] = ContextVar("runtime_host_call", default=None)
+
+
+def current_call() -> HostCall | None:
+    """The call this thread is serving; None outside one."""
+    return _current.get()
+
+
+def flatten(host: Mapping[str, Any] | None) -> dict[str, HostFunction]:
+    """Dotted names to functions, from a nested or an already dotted mapping."""
+    flat: dict[str, HostFunction] = {}
+    for name, entry in (host or {}).items():
+        if isinstance(entry, Mapping):
+            flat.update((f"{name}.{inner}", function) for inner, function in flatten(entry).items())
+        elif callable(entry):
+            flat[name] = entry
+        else:
+            raise TypeError(f"host entry {name!r} is neither a function nor a mapping")
+    return flat
+
+
+class Calls:
+    """The host calls of one run. Calls arrive on the run's thread and are served on worker threads."""
+
+    def __init__(
+        self,
+        host: Mapping[str, HostFunction],
+        limits: Limits,
+        workers: Workers,
+        answer: Callable[[bytes], None],
+        on_call: Callable[[CallTrace], None] | None,
+        execution_id: str | None,
+    ) -> None:
+        self._host, self._limits, self._workers, self._answer = host, limits, workers, answer
+        self._on_call, self._execution_id = on_call, execution_id
+        self._lock = threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._active = 0
+        self._closed = False
+        self._last_id = 0
+        self._trace: dict[int, CallTrace] = {}
+        self.cancelled = threading.Event()
+        self.made = 0
+        self.started = self.deadline = time.monotonic()
+
+    def start(self, deadline: float) -> None:
+        self.started, self.deadline = time.monotonic(), deadline
+
+    def accept(self, request: Any, size: int) -> None:
+        """Take one call off the wire. Shape and order are checked; a wrong one ends the engine."""
+        match request:
+            case [int() as call_id, str() as name, list() as args] if call_id == self._last_id + 1:
+                self._last_id = call_id
+            case _:
+                raise ProtocolError("malformed host call")
+        function = self._host.get(name)
+        if function is None:
+            raise ProtocolError("call of a name that is not bound")
+        if self.made >= self._limits.max_api_calls:
+            self._refuse(call_id, name, "API_CALL_LIMIT", f"more than {self._limits.max_api_calls} SDK calls in one run")
+            return
+        self.made += 1
+        self._record(CallTrace(call_id, name, self._elapsed_ms(), request_bytes=size))
+        self._take_turn(lambda: self._serve(call_id, name, function, args))
+
+    def close(self) -> list[CallTrace]:
+        """No call is accepted or answered any more; those under way are told to stop."""
+        with self._lock:
+            self._closed = True
+            self._waiting.clear()
+            unfinished = [entry for entry in self._trace.values() if entry.outcome is None]
+        self.cancelled.set()
+        for entry in unfinished:
+            self._finish(entry.id, "CANCELLED", 0)
+        return list(self._trace.values())
+
+    def _take_turn(self, task: Callable[[], None]) -> None:
+        with self._lock:
+            if self._active >= self._limits.max_concurrent_calls:
+                self._waiting.append(task)
+                return
+            self._active += 1
+        self._workers.submit(task)
+
+    def _give_turn(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._active -= 1
+                return
+            task = self._waiting.popleft()
+        self._workers.submit(task)
+
+    def _serve(self, call_id: int, name: str, function: HostFunction, args: list[Any]) -> None:
+        token = _current.set(HostCall(name, self._execution_id, self.deadline, self.cancelled))
+        try:
+            outcome, answer = "ok", self._encoded(function(*args))
+        except HostError as error:
+            outcome, answer = error.code, _failure(error)
+        except Exception:
+            log.exception("host function %s failed", name)
+            outcome, answer = HOST_FAILURE, _failure(HostError(HOST_FAILURE, f"{name} failed"))
+        finally:
+            _current.reset(token)
+        self._settle(call_id, outcome, answer)
+        self._give_turn()
+
+    def _encoded(self, value: Any) -> bytes:
+        try:
+            text = encode(value)
+        except NotJson as error:
+            raise TypeError(f"a host function answered what is not JSON: {error}") from None
+        if len(text) > self._limits.max_answer_bytes:
+            raise HostError("OUTPUT_TOO_LARGE", "the answer is too large", retryable=False)
+        return f",true,{text}]".encode()
+
+    def _settle(self, call_id: int, outcome: str, answer: bytes) -> None:
+        self._finish(call_id, outcome, len(answer))
+        with self._lock:
+            if self._closed:
+                return
+        self._answer(b"[%d%s" % (call_id, answer))
+
+    def _refuse(self, call_id: int, name: str, code: str, message: str) -> None:
+        # Refusals beyond the budget are answered but not recorded: a loop of them must not fill memory.
+        self._answer(b"[%d%s" % (call_id, _failure(HostError(code, message))))
+
+    def _record(self, entry: CallTrace) -> None:
+        with self._lock:
+            self._trace[entry.id] = entry
+        self._tell(entry)
+
+    def _finish(self, call_id: int, outcome: str, size: int) -> None:
+        with self._lock:
+            entry = self._trace[call_id]
+            if entry.outcome is not None:
+                return
+            duration = self._elapsed_ms() - entry.started_ms
+            entry = replace(entry, duration_ms=duration, outcome=outcome, response_bytes=size)
+            self._trace[call_id] = entry
+        self._tell(entry)
+
+    def _tell(self, entry: CallTrace) -> None:
+        if self._on_call is None:
+            return
+        try:
+            self._on_call(entry)
+        except Exception:
+            log.exception("a listener to host calls failed")
+
+    def _elapsed_ms(self) -> float:
+        return (time.monotonic() - self.started) * 1000
+
+
+def _failure(error: HostError) -> bytes:
+    shown = {"code": error.code, "message": error.message, "retryable": error.retryable, "details": error.details}
+    return f",false,{json.dumps(shown, default=str)}]".encode()

@@ -1,0 +1,233 @@
+"""Engines: made ahead and on demand, lent to one run at a time, looked after, replaced, drained."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from runtime.engine import Engine
+from runtime.errors import EngineUnavailable
+from runtime.fairness import Places
+from runtime.limits import MIB, RuntimeConfig
+from runtime.nursery import Nursery
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S, MOST_BACKOFF_S = 0.1, 5.0
+PING_TIMEOUT_S = 5.0
+
+
+class Exhausted(Exception):
+    """No place in time; `turn` says why."""
+
+    def __init__(self, turn: str) -> None:
+        super().__init__(turn)
+        self.turn = turn
+
+
+class Pool:
+    """Places bound how many runs go on at once; the stock of idle engines is kept a little ahead of need."""
+
+    def __init__(self, config: RuntimeConfig) -> None:
+        self._config = config
+        self._nursery = Nursery(config.prepared_sources)
+        self._places = Places(config.pool_size)
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._idle: list[Engine] = []
+        self._leased: set[Engine] = set()
+        self._created, self._errors = 0, 0
+        self._destroyed: Counter[str] = Counter()
+        self._last_error: str | None = None
+        self._means: tuple[str, ...] = ()
+        self._closing = False
+        self._backoff = 0.0
+        self._keeper = threading.Thread(target=self._keep, name="engine-keeper", daemon=True)
+        self._keeper.start()
+
+    # ---- Lending. ----
+
+    @contextlib.contextmanager
+    def place(self, tenant: str | None, on_wait: Callable[[Callable[[], None]], None]) -> Iterator[None]:
+        """The right to run; raises Exhausted."""
+        turn = self._places.take(tenant, self._config.acquire_timeout_ms / 1000, on_wait)
+        if turn != "granted":
+            raise Exhausted(turn)
+        try:
+            yield
+        finally:
+            self._places.give()
+
+    def lease(self, key: str | None = None) -> Engine:
+        """An engine for a holder of a place: one with the source prepared if there is one, else the longest rested."""
+        while True:
+            with self._lock:
+                engine = self._pick(key)
+                if engine:
+                    self._leased.add(engine)
+            if engine is None:
+                engine = self._create()
+                with self._lock:
+                    self._leased.add(engine)
+                return engine
+            if not engine.dead:
+                return engine
+            self.release(engine)
+
+    def release(self, engine: Engine, reason: str | None = None) -> None:
+        """Take an engine back, or let it go when it is dead, worn out, or not wanted."""
+        reason = reason or self._worn(engine)
+        engine.released = time.monotonic()
+        with self._changed:
+            self._leased.discard(engine)
+            if reason is None and not self._closing:
+                self._means = engine.means or self._means
+                self._idle.append(engine)
+                return
+            self._changed.notify_all()
+        self._destroy(engine, reason or "closed")
+
+    def _pick(self, key: str | None) -> Engine | None:
+        if not self._idle:
+            return None
+        chosen = next((at for at, engine in enumerate(self._idle) if key in engine.prepared), 0)
+        engine = self._idle.pop(chosen)
+        if len(self._idle) < self._config.warm - 1:
+            self._changed.notify_all()
+        return engine
+
+    def _worn(self, engine: Engine) -> str | None:
+        if engine.dead:
+            return "died"
+        if engine.uses >= self._config.max_uses:
+            return "uses"
+        if time.monotonic() - engine.born > self._config.max_age_s:
+            return "age"
+        return None
+
+    # ---- Making and unmaking. ----
+
+    def extra_engine(self) -> Engine:
+        """One beyond the pool, for its holder to bury."""
+        return self._create()
+
+    def _create(self) -> Engine:
+        try:
+            engine = Engine(self._nursery, self._config.prepared_sources)
+        except (EngineUnavailable, OSError) as error:
+            with self._lock:
+                self._errors += 1
+                self._last_error = str(error)
+            raise EngineUnavailable(str(error)) from None
+        with self._lock:
+            self._created += 1
+            self._last_error = None
+        return engine
+
+    def _destroy(self, engine: Engine, reason: str) -> None:
+        engine.bury()
+        with self._lock:
+            self._destroyed[reason] += 1
+
+    def _keep(self) -> None:
+        """The keeper's thread: stock, health, age."""
+        looked = time.monotonic()
+        while not self._closing:
+            try:
+                self._restock()
+                if time.monotonic() - looked > self._config.health_interval_s:
+                    looked = time.monotonic()
+                    self._inspect()
+            except Exception:
+                log.exception("looking after the engines failed")
+            with self._changed:
+                if not self._closing and len(self._idle) >= self._config.warm - bool(self._leased):
+                    self._changed.wait(self._config.health_interval_s)
+                elif self._backoff and not self._closing:
+                    self._changed.wait(self._backoff)
+
+    def _restock(self) -> None:
+        while True:
+            with self._lock:
+                if self._closing or len(self._idle) >= self._config.warm - bool(self._leased):
+                    return
+            try:
+                engine = self._create()
+            except EngineUnavailable as error:
+                self._backoff = min(MOST_BACKOFF_S, self._backoff * 2 or FIRST_BACKOFF_S)
+                if not self._closing:
+                    log.error("no engine could be made, next attempt in %.1f s: %s", self._backoff, error)
+                return
+            self._backoff = 0.0
+            engine.ping(self._config.start_timeout_s)  # it is of use once it stands
+            self.release(engine)
+
+    def _inspect(self) -> None:
+        """Every idle engine in turn, out of the stock while it is looked at."""
+        with self._lock:
+            waiting = list(self._idle)
+        for engine in waiting:
+            with self._lock:
+                if engine not in self._idle:
+                    continue
+                self._idle.remove(engine)
+                self._leased.add(engine)
+                surplus = len(self._idle) >= self._config.warm
+            rested = time.monotonic() - engine.released
+            released, reason = engine.released, self._unfit(engine, surplus and rested > self._config.idle_s)
+            self.release(engine, reason)
+            engine.released = released
+
+    def _unfit(self, engine: Engine, surplus: bool) -> str | None:
+        if surplus:
+            return "idle"
+        if not engine.ping(PING_TIMEOUT_S):
+            return "unhealthy"
+        if engine.resident() > self._config.max_idle_memory_mb * MIB:
+            return "memory"
+        return None
+
+    # ---- Knowing and ending. ----
+
+    def stats(self) -> dict[str, Any]:
+        with self._lock:
+            return {
+                "size": self._config.pool_size,
+                "available": len(self._idle),
+                "in_use": len(self._leased),
+                "waiting": self._places.waiting,
+                "created": self._created,
+                "destroyed": dict(self._destroyed),
+                "errors": self._errors,
+                "last_error": self._last_error,
+                "means": list(self._means),
+            }
+
+    def engine_pids(self) -> list[int]:
+        with self._lock:
+            return [engine.pid for engine in (*self._idle, *self._leased)]
+
+    @property
+    def zygote_pid(self) -> int | None:
+        return self._nursery.pid
+
+    def refuse(self) -> None:
+        """Waiting work is told; running work goes on."""
+        self._places.close()
+
+    def close(self) -> None:
+        """After the last run has ended: nothing of the pool is left."""
+        self.refuse()
+        with self._changed:
+            self._closing = True
+            idle, self._idle = self._idle, []
+            self._changed.notify_all()
+        for engine in idle:
+            self._destroy(engine, "closed")
+        self._keeper.join(self._config.start_timeout_s)
+        self._nursery.close()

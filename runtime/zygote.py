@@ -1,0 +1,76 @@
+"""The process engines are forked from: V8 initialised, no isolate, one thread. It does what its parent says, nothing else."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import struct
+import sys
+
+from runtime import child, driver, sandbox
+from runtime.limits import MAX_MEMORY_MB
+
+# The heap flag is the ceiling for all engines; each run has its own, lower limit.
+FLAGS = (
+    "--single-threaded",
+    "--disallow-code-generation-from-strings",
+    f"--max-heap-size={MAX_MEMORY_MB + 128}",
+    "--enable-experimental-regexp-engine-on-excessive-backtracks",
+    "--regexp-backtracks-before-fallback=50000",
+)
+
+FORK, REAP = b"F", b"W"
+ANSWER = struct.Struct("<qq")
+ORDER = struct.Struct("<cq")
+
+
+def main(control: int, prepared: int) -> None:
+    """Serve one parent; when it hangs up, or dies, so do this process and every engine."""
+    sock = socket.socket(fileno=control)
+    library = driver.start(FLAGS)
+    namespaces = sandbox.enter_namespaces()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    sock.sendall(ANSWER.pack(os.getpid(), 0))
+    engines: set[int] = set()
+    while True:
+        data, files, _, _ = socket.recv_fds(sock, ORDER.size, 2)
+        if len(data) < ORDER.size:
+            break
+        order, pid = ORDER.unpack(data)
+        if order == FORK:
+            sock.sendall(_fork(sock, files, library, namespaces, prepared, engines))
+        else:
+            sock.sendall(ANSWER.pack(pid, _reap(pid, engines)))
+    for pid in engines:
+        os.kill(pid, signal.SIGKILL)
+    os._exit(0)
+
+
+def _fork(
+    control: socket.socket, files: list[int], library: object, namespaces: list[str], prepared: int, engines: set[int]
+) -> bytes:
+    try:
+        pid = os.fork()
+    except OSError as error:
+        for file in files:
+            os.close(file)
+        return ANSWER.pack(-1, error.errno or 0)
+    if pid == 0:
+        control.detach()
+        child.begin(socket.socket(fileno=files[0]), files[1], library, namespaces, prepared)
+    for file in files:
+        os.close(file)
+    engines.add(pid)
+    return ANSWER.pack(pid, 0)
+
+
+def _reap(pid: int, engines: set[int]) -> int:
+    if pid not in engines:
+        return 0
+    engines.discard(pid)
+    return os.waitpid(pid, 0)[1]
+
