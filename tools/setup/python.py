@@ -40,7 +40,11 @@ def _install(lock: Path) -> None:
     if not _venv_is_usable():
         run([uv, "venv", "--clear", "--python", sys.executable, VENV], env=uv_environment(), what="Making .venv")
     environment = {**uv_environment(), "VIRTUAL_ENV": str(VENV)}
-    run([uv, "pip", "sync", "--require-hashes", lock], env=environment, what="Installing Python packages")
+    run(
+        [uv, "pip", "sync", "--require-hashes", "--compile-bytecode", lock],
+        env=environment,
+        what="Installing Python packages",
+    )
 
 
 def _venv_is_usable() -> bool:
