@@ -65,9 +65,8 @@ def test_a_redirect_to_itself_does_not_help_a_rebinding_name(outside, inside):
 
 def test_a_retry_does_not_help_a_rebinding_name(outside, inside):
     outside.routes = {"/": answer(503, connection="close")}
-    with NameServer({"evil.example": [["127.0.0.1"], ["127.0.0.2"]]}) as dns:
-        with pytest.raises(HostError) as caught:
-            client_of(dns).request("GET", outside.url(host="evil.example"))
+    with NameServer({"evil.example": [["127.0.0.1"], ["127.0.0.2"]]}) as dns, pytest.raises(HostError) as caught:
+        client_of(dns).request("GET", outside.url(host="evil.example"))
     assert caught.value.code == "HTTP_BLOCKED"
     assert inside.connections == 0
 

@@ -83,9 +83,8 @@ def test_it_follows_five_redirects_and_no_more(client):
 
 
 def test_a_redirect_loop_ends(client):
-    with LoopbackServer({"/": redirect("/")}) as server:
-        with pytest.raises(HostError, match="redirects"):
-            client.request("GET", server.url())
+    with LoopbackServer({"/": redirect("/")}) as server, pytest.raises(HostError, match="redirects"):
+        client.request("GET", server.url())
     assert len(server.requests) == 6
 
 
