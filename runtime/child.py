@@ -89,10 +89,18 @@ class Lines:
 
 
 class Child:
-    def __init__(self, sock: socket.socket, library: Any, gauge: Gauge, means: list[str], prepared: int) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        library: Any,
+        gauge: Gauge,
+        wake: tuple[int, int],
+        means: list[str],
+        prepared: int,
+    ) -> None:
+        self.wake = wake  # made before making one was forbidden
         self._sock, self._library, self._gauge, self._means = sock, library, gauge, means
         self._most_prepared = prepared
-        self.wake = os.pipe()
         self._sending = threading.Lock()
         self._spare: Chamber | None = Chamber(library)
         self._ready: OrderedDict[str, Chamber] = OrderedDict()
@@ -327,7 +335,8 @@ def begin(sock: socket.socket, errors: int, library: Any, namespaces: list[str],
     kept = {2, sock.fileno(), *gauge.files}
     _close_all_but(kept)
     try:
-        Child(sock, library, gauge, namespaces + sandbox.lock_down(), prepared).serve()
+        wake = os.pipe()
+        Child(sock, library, gauge, wake, namespaces + sandbox.lock_down(), prepared).serve()
     except BaseException:
         traceback.print_exc()
         os._exit(1)

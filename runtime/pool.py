@@ -130,7 +130,9 @@ class Pool:
         return engine
 
     def _destroy(self, engine: Engine, reason: str) -> None:
-        engine.bury()
+        number, said = engine.bury()
+        if said:
+            log.warning("engine %s (%s, signal %s) said: %s", engine.pid, reason, number, said[-2000:])
         with self._lock:
             self._destroyed[reason] += 1
 

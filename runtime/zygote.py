@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.utf_16_le  # noqa: F401  (an engine cannot load code any more)
 import gc
 import os
 import signal
