@@ -40,11 +40,11 @@ class Role(TenantOwned, Identified, Timestamped, Base):
     permissions: Mapped[list[str]] = mapped_column(default=list)
 
     @staticmethod
-    def listed() -> Select[tuple["Role"]]:
+    def listed() -> Select["Role"]:
         return select(Role).order_by(Role.is_builtin.desc(), Role.created_at, Role.id)
 
     @staticmethod
-    def named(name: str) -> Select[tuple["Role"]]:
+    def named(name: str) -> Select["Role"]:
         return select(Role).where(Role.name_key == name.strip().casefold())
 
     @staticmethod

@@ -42,5 +42,5 @@ class Script(TenantOwned, Identified, Timestamped, Base):
     deleted_at: Mapped[datetime | None]
 
     @staticmethod
-    def alive() -> Select[tuple["Script"]]:
+    def alive() -> Select["Script"]:
         return select(Script).where(Script.deleted_at.is_(None))

@@ -23,5 +23,5 @@ class Secret(TenantOwned, Identified, Timestamped, Base):
     last_used_at: Mapped[datetime | None]
 
     @staticmethod
-    def listed() -> Select[tuple["Secret"]]:
+    def listed() -> Select["Secret"]:
         return select(Secret).order_by(Secret.name)

@@ -5,7 +5,7 @@ tenant's condition; with nothing bound it raises. What the ORM cannot narrow (te
 PostgreSQL says the same again by row-level security: the binding travels to it as the setting `dastgoh.tenant`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, TextClause, event, text
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, SessionTransaction, mapped_column, with_loader_criteria
 from sqlalchemy.orm import scoped_session as ScopedSession
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.expression import TableClause
+from sqlalchemy.sql.expression import ColumnClause, FromClause, Select, TableClause
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 AnySession = Session | ScopedSession[Any]
@@ -86,11 +86,15 @@ def _narrow_to_tenant(state: ORMExecuteState) -> None:
     if not (state.is_column_load or state.is_relationship_load):
         _refuse_what_cannot_be_narrowed(state.statement)
     if tenant is None:
-        if any(issubclass(mapper.class_, TenantOwned) for mapper in state.all_mappers) or _owned(state.statement):
+        if any(issubclass(mapper.class_, TenantOwned) for mapper in state.all_mappers) or _owned(
+            visitors.iterate(state.statement)
+        ):
             raise TenancyError("no tenant is bound to this session; use bind(), as_tenant() or as_system()")
     elif state.is_insert:
         state.statement = _insert_for(tenant, state)
     else:
+        if state.is_update and isinstance(state.parameters, list):
+            raise TenancyError("an update by a list of primary keys cannot be narrowed; use where()")
         if state.is_update and any(_is_tenant_column(column) for column in _assigned(state)):
             raise TenancyError("a row never changes its tenant")
         state.statement = state.statement.options(
@@ -99,33 +103,45 @@ def _narrow_to_tenant(state: ORMExecuteState) -> None:
 
 
 def _refuse_what_cannot_be_narrowed(statement: Any) -> None:
-    for element in visitors.iterate(statement):
-        if isinstance(element, TextClause):
-            raise TenancyError("raw SQL through a session would cross tenants; say it with the ORM, or as_system()")
-    # The ORM marks what stands for a mapped class with annotations. A bare table is only right where SQLAlchemy itself
-    # derived it from marked columns; an alias of one never is.
-    owned = _owned(statement)
-    marked = {_table_name(element) for element in owned if element._annotations}
-    for element in owned:
-        derived = isinstance(element, TableClause) and element.name in marked
-        if not element._annotations and not derived:
+    elements = list(visitors.iterate(statement))
+    if any(isinstance(element, TextClause) for element in elements):
+        raise TenancyError("raw SQL through a session would cross tenants; say it with the ORM, or as_system()")
+    # The ORM marks what stands for a mapped class with annotations. Something bare is only right where SQLAlchemy itself
+    # derived it from something marked: the table of a marked column, the key of a marked table in Session.get().
+    marked = {element.name for element in elements if isinstance(element, FromClause) and element._annotations}
+    marked |= {e.table.name for e in elements if isinstance(e, ColumnClause) and e._annotations and e.table is not None}
+    for element in elements:
+        name = (
+            element.name
+            if isinstance(element, AliasedReturnsRows) and _owned([element.element])
+            else _table_name(element)
+        )
+        if (
+            name
+            and not element._annotations
+            and _owned([element, getattr(element, "element", None)])
+            and name not in marked
+        ):
+            raise TenancyError(f"{name} was named without its model, so it cannot be narrowed; use the mapped class")
+    for nested in elements:
+        if isinstance(nested, Select) and nested is not statement:
+            _refuse_bare_columns(nested)
+
+
+def _refuse_bare_columns(nested: Any) -> None:
+    """Within a subquery a bare column would bring its table along unmarked, whatever is marked around it."""
+    for element in _owned(visitors.iterate(nested)):
+        if isinstance(element, ColumnClause) and not element._annotations:
             raise TenancyError(f"{element} was named without its model, so it cannot be narrowed; use the mapped class")
-    for element in visitors.iterate(statement):
-        if isinstance(element, AliasedReturnsRows) and _is_bare_owned_table(element.element):
-            raise TenancyError("an alias of a table cannot be narrowed; use aliased() on the mapped class")
 
 
-def _is_bare_owned_table(element: Any) -> bool:
-    return isinstance(element, TableClause) and element.name in _owned_table_names() and not element._annotations
-
-
-def _owned(statement: Any) -> list[Any]:
-    """Tables of tenants, and columns of such tables, that stand anywhere in the statement."""
-    return [element for element in visitors.iterate(statement) if _table_name(element) in _owned_table_names()]
+def _owned(elements: Iterable[Any]) -> list[Any]:
+    """Tables of tenants, and columns of such tables, among the elements."""
+    return [element for element in elements if _table_name(element) in _owned_table_names()]
 
 
 def _table_name(element: Any) -> str | None:
-    table = element if isinstance(element, TableClause) else getattr(element, "table", None)
+    table = element.table if isinstance(element, ColumnClause) else element
     return table.name if isinstance(table, TableClause) else None
 
 
@@ -145,7 +161,7 @@ def _insert_for(tenant: UUID, state: ORMExecuteState) -> Any:
         raise TenancyError("an insert names another tenant than the bound one")
     if getattr(state.statement, "_multi_values", ()) or getattr(state.statement, "select", None) is not None:
         raise TenancyError("give the rows of a bulk insert as parameters, so that each gets the bound tenant")
-    return state.statement if assigned else state.statement.values(tenant_id=tenant)  # type: ignore[union-attr]
+    return state.statement if assigned else state.statement.values(tenant_id=tenant)
 
 
 def _assigned(state: ORMExecuteState) -> list[Any]:

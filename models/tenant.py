@@ -21,11 +21,11 @@ class Tenant(Identified, Timestamped, Base):
     retention: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     @staticmethod
-    def by_slug(slug: str) -> Select[tuple["Tenant"]]:
+    def by_slug(slug: str) -> Select["Tenant"]:
         return select(Tenant).where(Tenant.slug == slug.lower())
 
     @staticmethod
-    def listed() -> Select[tuple["Tenant"]]:
+    def listed() -> Select["Tenant"]:
         return select(Tenant).order_by(Tenant.name)
 
 

@@ -60,13 +60,13 @@ class User(TenantOwned, Identified, Timestamped, Base):
         return self.password_hash is None
 
     @staticmethod
-    def by_email(email: str) -> Select[tuple["User"]]:
+    def by_email(email: str) -> Select["User"]:
         return select(User).where(User.email == email.strip().lower())
 
     @staticmethod
-    def by_link(link_hash: str, now: datetime) -> Select[tuple["User"]]:
+    def by_link(link_hash: str, now: datetime) -> Select["User"]:
         return select(User).where(User.link_hash == link_hash, User.link_expires_at > now, User.is_active)
 
     @staticmethod
-    def listed() -> Select[tuple["User"]]:
+    def listed() -> Select["User"]:
         return select(User).order_by(User.last_name, User.first_name, User.email)
