@@ -49,7 +49,7 @@ def verdict(policy, url, address):
         (["[fd00::/8]:9000"], "http://[fd00::5]:9000/", None, None),
         (["crm.example"], "http://crm.example/", METADATA, "metadata"),
         (["crm.example"], "http://crm.example/", "169.254.7.7", "link-local"),
-        (["crm.example"], "http://crm.example/", "0.0.0.0", "unspecified"),  # noqa: S104  (an address to refuse)
+        (["crm.example"], "http://crm.example/", "0.0.0.0", "unspecified"),
         (["crm.example"], "http://crm.example/", "224.0.0.1", "multicast"),
         (["169.254.0.0/16"], "http://169.254.169.254/", None, "metadata"),
         (["0.0.0.0/0"], "http://169.254.169.254/", None, "metadata"),
