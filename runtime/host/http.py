@@ -66,7 +66,7 @@ class HttpApi:
 
 def send(http: GrantedHttp, options: object) -> dict[str, Any]:
     asked = _checked_options(options)
-    headers = _headers(asked.get("headers"))
+    headers, as_bytes = _headers(asked.get("headers")), _wants_bytes(asked)
     body = _body(asked, headers)
     answer = http.request(
         _text(asked, "method", default="GET").upper(),
@@ -77,7 +77,7 @@ def send(http: GrantedHttp, options: object) -> dict[str, Any]:
         retries=_count(asked, "retries"),
         redirects=_count(asked, "redirects"),
     )
-    return _shaped(answer, as_bytes=_wants_bytes(asked))
+    return _shaped(answer, as_bytes)
 
 
 def _checked_options(options: object) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _encoded(pairs: list[tuple[str, str]]) -> str:
 def _scalar(value: object, name: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:  # from there on JavaScript writes 1e+21
         return str(int(value))
     if not isinstance(value, str | int | float):
         _refuse(f"{name} must be a string, number or boolean")
