@@ -1,6 +1,7 @@
 """The audit log: who did what to what."""
 
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request, url_for
@@ -43,7 +44,7 @@ def index() -> Response:
     filters = audit.Filters(asked["action"], asked["actor"], asked["target"], _start_of(asked["since"]),
                             _start_of(asked["until"], days=1))  # fmt: skip
     page = audit.page(actor(), filters, request.args.get("cursor", ""))
-    kept = {name: value for name, value in asked.items() if value}
+    kept: dict[str, Any] = {name: value for name, value in asked.items() if value}
     older = url_for("audit.index", **kept, cursor=page.next_cursor) if page.next_cursor else None
     return render("audit/index.html", "audit/_entries.html", entries=page.rows, older=older, asked=asked,
                   is_filtered=bool(kept), actions=audit.actions(actor()), labels=ACTION_LABELS)  # fmt: skip

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import cast
 
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -47,7 +48,7 @@ def _service_error(error: ServiceError) -> AnyResponse:
 
 def _http_error(error: HTTPException) -> AnyResponse:
     if error.response is not None:
-        return error.response
+        return cast(AnyResponse, error.response)
     status = error.code or 500
     if status == 401 and not is_api(request.path):
         return _to_sign_in()

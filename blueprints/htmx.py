@@ -1,7 +1,7 @@
 """One view, two readers: a whole page for the browser, the page's fragment for htmx."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Response, flash, get_flashed_messages, make_response, redirect, render_template, request
 
@@ -52,7 +52,8 @@ def _flashes_become_toasts(response: Response) -> Response:
     """A whole page shows what was flashed; a fragment has no place for it, so the browser is told to."""
     if not is_htmx() or request.method == "GET" or "HX-Redirect" in response.headers:
         return response
-    toasts = [{"kind": kind, "text": str(text)} for kind, text in get_flashed_messages(with_categories=True)]
+    flashed = cast(list[tuple[str, str]], get_flashed_messages(with_categories=True))
+    toasts = [{"kind": kind, "text": str(text)} for kind, text in flashed]
     return trigger(response, toasts={"items": toasts}) if toasts else response
 
 

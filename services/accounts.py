@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import NoReturn
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -53,7 +54,7 @@ def _may_sign_in(user: User) -> bool:
     return user.is_active and in_living_tenant and (settings().development or not user.is_demo)
 
 
-def _refuse(email: str, user: User | None, brakes: list[tuple[str, int]]) -> None:
+def _refuse(email: str, user: User | None, brakes: list[tuple[str, int]]) -> NoReturn:
     for key, _ in brakes:
         throttle.hit(key, _WINDOW_S)
     audit.record(None, "auth.sign_in_failed", _target(user) if user else None, actor_label=email,
@@ -91,7 +92,7 @@ def load(user_id: UUID, session_epoch: int, chosen_tenant: UUID | None = None) -
         return principal_of(user, tenant)
 
 
-def _with_role(query: Select[tuple[User]]) -> Select[tuple[User]]:
+def _with_role(query: Select[User]) -> Select[User]:
     return query.options(joinedload(User.role), joinedload(User.tenant))
 
 

@@ -23,7 +23,7 @@ class Page(Generic[Row]):
 
 
 def keyset(
-    query: Select[tuple[Row]], at: InstrumentedAttribute[Any], id_: InstrumentedAttribute[UUID], cursor: str, limit: int
+    query: Select[Row], at: InstrumentedAttribute[Any], id_: InstrumentedAttribute[UUID], cursor: str, limit: int
 ) -> Page[Row]:
     if cursor:
         moment, last_id = _decode(cursor)

@@ -13,7 +13,10 @@ log = logging.getLogger(__name__)
 def check(key: str, limit: int) -> None:
     """Raise when `key` has been hit `limit` times within its window."""
     try:
-        count, left_ms = redis().pipeline().get(f"throttle:{key}").pttl(f"throttle:{key}").execute()
+        steps = redis().pipeline()
+        steps.get(f"throttle:{key}")
+        steps.pttl(f"throttle:{key}")
+        count, left_ms = steps.execute()
     except RedisError:
         log.warning("throttle is off: Redis does not answer")
         return
@@ -23,7 +26,10 @@ def check(key: str, limit: int) -> None:
 
 def hit(key: str, window_s: int) -> None:
     try:
-        redis().pipeline().set(f"throttle:{key}", 0, ex=window_s, nx=True).incr(f"throttle:{key}").execute()
+        steps = redis().pipeline()
+        steps.set(f"throttle:{key}", 0, ex=window_s, nx=True)
+        steps.incr(f"throttle:{key}")
+        steps.execute()
     except RedisError:
         log.warning("throttle is off: Redis does not answer")
 

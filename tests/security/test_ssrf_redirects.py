@@ -143,7 +143,7 @@ def test_secrets_are_dropped_for_another_host_or_port(client):
 
 def test_dropped_secrets_do_not_come_back_with_the_way_home(client):
     with LoopbackServer() as other, LoopbackServer({"/end": echo}) as server:
-        server.routes |= {"/": redirect(other.url("/"))}
+        server.routes = {**server.routes, "/": redirect(other.url("/"))}
         other.routes = {"/": redirect(server.url("/end"))}
         client.request("GET", server.url(), headers=SECRETS)
     assert "authorization" not in server.requests[-1].headers
