@@ -15,7 +15,7 @@ from redis import Redis
 
 from jobs.children import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dev")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("dev")]
 PATIENCE_SECONDS = 60
 
 
