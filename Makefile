@@ -29,10 +29,8 @@ fmt: setup ## format, and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-messages: setup ## collect the texts of code and templates into the catalogues
-	@$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext --add-comments=Translators: --sort-by-file --no-wrap \
-		--project=Dastgoh --version= -o .setup/messages.pot .
-	@$(BIN)/pybabel -q update -i .setup/messages.pot -d translations --no-wrap --no-fuzzy-matching --ignore-obsolete --omit-header
+messages: setup ## collect the texts of code and templates into the catalogues, and list what needs words
+	@$(BIN)/python tools/check_translations.py --update
 
 bench: setup ## measure; one part: make bench B='runtime --json'
 	@exec $(BIN)/python -m bench $(B)

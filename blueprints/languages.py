@@ -1,7 +1,8 @@
 """Which language and time zone this request speaks: the user's setting, then the cookie, then what the browser asks for."""
 
-from flask import Flask, has_request_context, request
-from flask_babel import Babel, get_locale
+from babel.support import NullTranslations
+from flask import Flask, Request, has_request_context, request
+from flask_babel import Babel, get_locale, get_translations
 from flask_login import current_user
 
 from models.user import LANGUAGES, THEMES
@@ -10,6 +11,13 @@ COOKIE = "language"
 NAMES = {"en": "English", "ru": "Русский", "uz": "Oʻzbekcha"}
 _DEFAULT_ZONE = "Asia/Tashkent"
 babel = Babel()
+
+
+class TranslatedRequest(Request):
+    @property
+    def wtforms_translations(self) -> NullTranslations:
+        """Where Flask-WTF looks up what WTForms says under fields: ours, as WTForms itself speaks no Uzbek."""
+        return get_translations()
 
 
 def language() -> str:
@@ -38,6 +46,7 @@ def theme() -> str:
 
 def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
+    app.request_class = TranslatedRequest
     babel.init_app(app, locale_selector=language, timezone_selector=timezone)
     app.context_processor(lambda: {
         "locale": str(get_locale() or "en"), "theme": theme(), "timezone": timezone(), "language_names": NAMES,

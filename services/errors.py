@@ -37,7 +37,7 @@ class Conflict(ServiceError):
 class RateLimited(ServiceError):
     code = "RATE_LIMITED"
 
-    def __init__(self, resets_in: float, message: str = "Too many attempts. Try again in %(seconds)s s.") -> None:
+    def __init__(self, resets_in: float, message: str) -> None:
         super().__init__(message, seconds=max(1, round(resets_in)))
         self.resets_in = resets_in
 

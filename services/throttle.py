@@ -21,7 +21,7 @@ def check(key: str, limit: int) -> None:
         log.warning("throttle is off: Redis does not answer")
         return
     if int(count or 0) >= limit:
-        raise RateLimited(max(left_ms, 1000) / 1000)
+        raise RateLimited(max(left_ms, 1000) / 1000, "Too many attempts. Try again in %(seconds)s s.")
 
 
 def hit(key: str, window_s: int) -> None:
