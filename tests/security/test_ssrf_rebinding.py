@@ -104,7 +104,7 @@ def test_the_system_resolver_is_asked_once_and_its_answer_is_what_is_connected_t
 
 
 def test_a_hanging_dns_server_costs_the_timeout_and_no_more(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(5))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(5) or [])
     started = time.monotonic()
     with pytest.raises(HostError) as caught:
         HttpClient(HttpTransport(), HttpPolicy()).request("GET", "http://slow.example/", timeout=0.3)
