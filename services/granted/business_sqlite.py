@@ -310,7 +310,7 @@ def _explained(error: sqlite3.Error) -> HostError:
     """SQLite names tables and columns in its messages, never values; its own words are kept for the common cases."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     text = str(error)
-    if code & 0xFF == sqlite3.SQLITE_AUTH or "prohibited" in text:
+    if code & 0xFF == sqlite3.SQLITE_AUTH or "prohibited" in text or "not authorized" in text:
         return HostError("DB_FORBIDDEN", "The database does not let scripts do this", retryable=False)
     if text == "another tenant":
         return HostError("DB_FORBIDDEN", "The statement would change another tenant's row", retryable=False)
