@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS = 0.1
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# The others wait this long for the web server to answer first: on a small machine they would slow one another down.
+HEAD_START_SECONDS = 5.0
 # Who lives this long has started well: the next end is not counted with the earlier ones.
 STEADY_SECONDS = 10.0
 # On top of what a process may take to finish its work: interpreter exit, a server's own bookkeeping.
@@ -141,13 +143,13 @@ def pause_after(failures: int) -> float:
 
 def _supervise(settings: Settings, redis: EmbeddedRedis | None, sign_ins: Callable[[], Sequence[SignIn]]) -> None:
     members = [Child(command) for command in ("web", *["worker"] * settings.worker_processes, "scheduler")]
-    announced = False
+    announced, head_start_ends = False, time.monotonic() + HEAD_START_SECONDS
     try:
         while True:
             if redis and not redis.running:
                 log.error("the embedded Redis ended; it starts again")
                 redis.start()
-            for member in members:
+            for member in members if announced or time.monotonic() > head_start_ends else members[:1]:
                 member.look_after()
             if not announced and _answers(settings):
                 announced = True
