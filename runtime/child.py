@@ -101,6 +101,7 @@ class Child:
         self.wake = wake  # made before making one was forbidden
         self._sock, self._library, self._gauge, self._means = sock, library, gauge, means
         self._most_prepared = prepared
+        self._early: tuple[bytes, bytes] | None = None
         self._sending = threading.Lock()
         self._spare: Chamber | None = Chamber(library)
         self._ready: OrderedDict[str, Chamber] = OrderedDict()
@@ -110,7 +111,8 @@ class Child:
         self.send(READY, json.dumps({"means": self._means, "pid": os.getpid()}))
         try:
             while True:
-                kind, payload = receive(self._sock, MOST_FRAME)
+                kind, payload = self._early or receive(self._sock, MOST_FRAME)
+                self._early = None
                 if kind == RUN:
                     self._run(payload)
                 elif kind == CHECK:
@@ -123,6 +125,14 @@ class Child:
     def send(self, kind: bytes, text: str) -> None:
         with self._sending:
             self._sock.sendall(frame(kind, text.encode("utf-8", "replace")))
+
+    def answer_for(self, run: int) -> bytes | None:
+        """The next answer to this run. The parent may already be sending the next order: that is put aside."""
+        kind, payload = receive(self._sock, MOST_FRAME)
+        if kind != ANSWER:
+            self._early = kind, payload
+            return None
+        return payload[_RUN_NUMBER.size :] if _RUN_NUMBER.unpack_from(payload)[0] == run else None
 
     def _check(self, source: bytes) -> None:
         chamber = self._take(None)
@@ -225,15 +235,14 @@ class Run:
                 if file == self._wake:
                     os.read(self._wake, 4096)
                 else:
-                    self._take_answer(sock)
+                    self._take_answer()
             self._fire_due()
             if not self._over and self.chamber.isolate.out_of_memory:
                 self._end(ERROR, json.dumps({"fixed": "MEMORY_LIMIT"}))
 
-    def _take_answer(self, sock: socket.socket) -> None:
-        kind, payload = receive(sock, MOST_FRAME)
-        run, message = _RUN_NUMBER.unpack_from(payload)[0], payload[_RUN_NUMBER.size :]
-        if kind == ANSWER and run == self._order["run"] and not self._over:
+    def _take_answer(self) -> None:
+        message = self._child.answer_for(self._order["run"])
+        if message is not None and not self._over:
             self.chamber.deliver(message, self._entered)
 
     def _until_timer_ms(self) -> int:

@@ -164,7 +164,8 @@ class Isolate:
             self.free(handle)
             self._on_notify()
         else:
-            self._waiting.pop(number)(handle)
+            self._waiting[number](handle)
+            del self._waiting[number]  # only now may the isolate be closed
 
 
 def view(handle: Handle) -> memoryview:
