@@ -92,7 +92,9 @@ class Settings:
     script_vm_max_uses: int = setting("an engine used this often is replaced", 1_000, between(1, 1_000_000))
     script_acquire_timeout_ms: int = setting("longest wait for a free engine", 30_000, between(1, 600_000))
     script_http_allow: tuple[str, ...] = setting(
-        "hosts, *.domains and networks opened to scripts, each with :port or :* or neither; see docs/sdk-http.md", (), listed
+        "hosts, *.domains and networks opened to scripts, each with :port or :* or neither; see docs/sdk-http.md",
+        (),
+        listed,
     )
     script_http_block: tuple[str, ...] = setting(
         "the same, closed to scripts; wins over the other; * leaves only what SCRIPT_HTTP_ALLOW names", (), listed

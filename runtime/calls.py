@@ -97,7 +97,9 @@ class Calls:
         if function is None:
             raise ProtocolError("call of a name that is not bound")
         if self.made >= self._limits.max_api_calls:
-            self._refuse(call_id, name, "API_CALL_LIMIT", f"more than {self._limits.max_api_calls} SDK calls in one run")
+            self._refuse(
+                call_id, name, "API_CALL_LIMIT", f"more than {self._limits.max_api_calls} SDK calls in one run"
+            )
             return
         self.made += 1
         self._record(CallTrace(call_id, name, self._elapsed_ms(), request_bytes=size))

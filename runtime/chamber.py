@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runtime.driver import PARSE_ERROR, FAILURES, Isolate, ScriptFailure, view
+from runtime.driver import FAILURES, PARSE_ERROR, Isolate, ScriptFailure, view
 
 PRELUDE = Path(__file__).with_name("prelude.js").read_text()
 MAILBOX_BYTES = 16 + 64 * 1024

@@ -69,7 +69,9 @@ def unfit(source: Source, limits: Limits) -> ScriptError | None:
     except UnicodeEncodeError:
         return ScriptError.of("SYNTAX_ERROR", "SyntaxError: the source holds half a character (a lone surrogate)")
     if size > limits.max_source_bytes:
-        return ScriptError.of("INVALID_INPUT", f"the source has {size} bytes; at most {limits.max_source_bytes} are allowed")
+        return ScriptError.of(
+            "INVALID_INPUT", f"the source has {size} bytes; at most {limits.max_source_bytes} are allowed"
+        )
     return None
 
 
@@ -85,7 +87,11 @@ def syntax_error(source: Source, report: str, prefix: int) -> ScriptError:
     elif line == 1:
         column = max(1, column - prefix)
     return ScriptError.of(
-        "SYNTAX_ERROR", message[:1000], line=line, column=column, stack=f"{message[:1000]}\n    at {source.name}:{line}:{column}"
+        "SYNTAX_ERROR",
+        message[:1000],
+        line=line,
+        column=column,
+        stack=f"{message[:1000]}\n    at {source.name}:{line}:{column}",
     )
 
 

@@ -57,13 +57,18 @@ CODES: dict[str, CodeInfo] = {
         "resource", True, "The process that ran the script disappeared.", "It is tried again by itself; else replay it."
     ),
     "PERMISSION_DENIED": CodeInfo(
-        "permission", False, "The run may not do what it tried.", "Ask for the permission, or run as someone who has it."
+        "permission",
+        False,
+        "The run may not do what it tried.",
+        "Ask for the permission, or run as someone who has it.",
     ),
     "INVALID_INPUT": CodeInfo(
         "permission", False, "The input is not acceptable.", "Send input of the right shape and size."
     ),
     "RATE_LIMITED": CodeInfo("resource", True, "Too many calls in too short a time.", "Slow down; try again later."),
-    "QUOTA_EXCEEDED": CodeInfo("resource", True, "The tenant's quota is used up.", "Wait for it to renew, or raise it."),
+    "QUOTA_EXCEEDED": CodeInfo(
+        "resource", True, "The tenant's quota is used up.", "Wait for it to renew, or raise it."
+    ),
     "FEATURE_DISABLED": CodeInfo("permission", False, "Scripts are switched off here.", "Ask an administrator."),
     "LOOP_GUARD": CodeInfo(
         "permission", False, "Events triggered one another too many times.", "Break the circle of subscriptions."

@@ -42,9 +42,7 @@ def _thrown(about: dict[str, Any], fixed: str | None, source: Source, limits: Li
         code = fixed or (named if named in CODES or _CODE.fullmatch(named) else code)
         if isinstance(mark.get("details"), dict):
             details |= mark["details"]
-    return ScriptError.of(
-        code, message, retryable=retryable, line=line, column=column, stack=stack, details=details
-    )
+    return ScriptError.of(code, message, retryable=retryable, line=line, column=column, stack=stack, details=details)
 
 
 def _named(about: Mapping[str, Any]) -> str:
@@ -67,7 +65,12 @@ def _stack(about: Mapping[str, Any], message: str, source: Source) -> tuple[str 
 
 
 def _own(line: str, source: Source) -> bool:
-    return line.startswith("    at ") and "dastgoh:" not in line and f"{source.name}:" in line and bool(_LOCATION.search(line))
+    return (
+        line.startswith("    at ")
+        and "dastgoh:" not in line
+        and f"{source.name}:" in line
+        and bool(_LOCATION.search(line))
+    )
 
 
 def _shifted(line: str) -> str:

@@ -97,12 +97,16 @@ def _finite(text: str) -> float:
 def _too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for item in level
-            for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, (dict, list))
-        ] if isinstance(level[0], (dict, list)) else []
+        level = (
+            [
+                child
+                for item in level
+                for child in (item.values() if isinstance(item, dict) else item)
+                if isinstance(child, (dict, list))
+            ]
+            if isinstance(level[0], (dict, list))
+            else []
+        )
         if not level:
             return False
     return True

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import struct
-import sys
 
 from runtime import child, driver, sandbox
 from runtime.limits import MAX_MEMORY_MB
@@ -74,4 +73,3 @@ def _reap(pid: int, engines: set[int]) -> int:
         return 0
     engines.discard(pid)
     return os.waitpid(pid, 0)[1]
-

@@ -11,7 +11,7 @@ from typing import Any, LiteralString, NoReturn, cast
 
 import psycopg
 from psycopg import sql
-from psycopg.abc import PQGen, RV
+from psycopg.abc import RV, PQGen
 from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import READY_NONE

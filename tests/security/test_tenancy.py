@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, func, insert, select, table, text, update
 from sqlalchemy import column as sql_column
+from sqlalchemy import delete, func, insert, select, table, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased, joinedload
 
