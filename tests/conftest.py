@@ -19,7 +19,7 @@ from services.identity import Principal
 from settings import Settings
 from tests.support.http import Browser
 
-pytest_plugins = ["tests.support.servers", "tests.support.browser"]
+pytest_plugins = ["tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.order"]
 
 PASSWORD = "correct horse battery"
 # argon2 is slow on purpose; once is enough for all the people of a test run.
@@ -90,6 +90,11 @@ def app(settings: Settings) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+@pytest.fixture(autouse=True)
+def _push_request_context() -> None:
+    """In pytest-flask's place: a context around the whole test would be shared by all of its requests, and so would `g`."""
+
+
 @pytest.fixture
 def session(app: Flask) -> Iterator[object]:
     """A database session outside any request, bound to nobody yet."""
@@ -117,7 +122,9 @@ def make_user(app: Flask) -> Callable[..., Person]:
                 user.is_superadmin = True
             else:
                 user.tenant_id = tenant.id
-                user.role_id = db.session.scalars(select(Role.id).where(Role.tenant_id == tenant.id, Role.name_key == role)).one()
+                user.role_id = db.session.scalars(
+                    select(Role.id).where(Role.tenant_id == tenant.id, Role.name_key == role)
+                ).one()
             db.session.add(user)
             db.session.commit()
             principal = accounts.load(user.id, user.session_epoch, tenant.id if tenant else None)

@@ -120,7 +120,9 @@ def _backend(url: str, limits: DbLimits, schema: str, role: str) -> Backend:
     if parsed.get_backend_name() == "sqlite":
         return SqliteBackend(parsed.database or "", limits)
     if parsed.get_backend_name() == "postgresql":
-        return PostgresBackend(parsed.set(drivername="postgresql").render_as_string(hide_password=False), limits, schema, role)
+        return PostgresBackend(
+            parsed.set(drivername="postgresql").render_as_string(hide_password=False), limits, schema, role
+        )
     raise ValueError("the business database is SQLite or PostgreSQL")
 
 
@@ -227,7 +229,9 @@ class BusinessDb:
         with self._lock:
             self._refuse_if_closed()
             if self._transaction is not None:
-                raise invalid("A transaction is already open in this run; transactions cannot be nested or run side by side")
+                raise invalid(
+                    "A transaction is already open in this run; transactions cannot be nested or run side by side"
+                )
             with _in_time(self._database.limits):
                 self._transaction = Transaction(self._database, self._tenant, deadline)
             return self._transaction.id

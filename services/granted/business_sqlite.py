@@ -57,7 +57,9 @@ class SqliteBackend:
     def read_catalog(self, tenant_column: str, denied: Sequence[str]) -> Catalog:
         db = self._connect(read_only=True)
         try:
-            listed = db.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'").fetchall()
+            listed = db.execute(
+                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+            ).fetchall()
             names = [name for (name,) in listed if not name.lower().startswith("sqlite_")]
             columns = {name: _columns(db, name) for name in names}
             tenant = tenant_column.lower()
@@ -208,7 +210,9 @@ class SqliteLink:
     def _authorize(self, action: int, first: str | None, second: str | None, db: str | None, source: str | None) -> int:
         if self._statement is None:  # BEGIN, COMMIT, SAVEPOINT: ours
             return sqlite3.SQLITE_OK
-        return sqlite3.SQLITE_OK if self._permits(action, first or "", second or "", db, source) else sqlite3.SQLITE_DENY
+        return (
+            sqlite3.SQLITE_OK if self._permits(action, first or "", second or "", db, source) else sqlite3.SQLITE_DENY
+        )
 
     def _permits(self, action: int, first: str, second: str, db: str | None, source: str | None) -> bool:
         from_wall = bool(source) and (str(source).startswith(self._secret) or source in self._catalog.triggers)
@@ -277,7 +281,9 @@ def _loose_keys(db: sqlite3.Connection, tables: dict[str, Any], tenant: str) -> 
         for parent, columns in _foreign_keys(db, table.name).values():
             if parent.lower() in tables and tenant not in columns:
                 yield f"{table.name} ({', '.join(columns)}) refers to {parent}"
-        unique = db.execute("SELECT name FROM pragma_index_list(?) WHERE \"unique\" AND origin <> 'pk'", (key,)).fetchall()
+        unique = db.execute(
+            "SELECT name FROM pragma_index_list(?) WHERE \"unique\" AND origin <> 'pk'", (key,)
+        ).fetchall()
         for (index,) in unique:
             columns = [str(c).lower() for (c,) in db.execute("SELECT name FROM pragma_index_info(?)", (index,))]
             if tenant not in columns:

@@ -6,7 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
-    Column, Date, ForeignKeyConstraint, Integer, MetaData, Numeric, String, Table, UniqueConstraint, create_engine, func, select,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    func,
+    select,
 )  # fmt: skip
 from sqlalchemy.engine import Connection
 
@@ -16,7 +27,9 @@ _METADATA = MetaData()
 def _tenant_table(name: str, *columns: Any, parents: Mapping[str, str] | None = None) -> Table:
     """References carry the tenant: a row cannot lean on another tenant's."""
     references = [
-        ForeignKeyConstraint(["tenant_id", column], [f"{parent}.tenant_id", f"{parent}.id"], name=f"{name}_{column}_fkey")
+        ForeignKeyConstraint(
+            ["tenant_id", column], [f"{parent}.tenant_id", f"{parent}.id"], name=f"{name}_{column}_fkey"
+        )
         for column, parent in (parents or {}).items()
     ]
     return Table(

@@ -233,7 +233,9 @@ class TenantLimiter:
         slots = [self._slot_at(row, named[0]) for row in rows]
         if len(named) > 1 or not slots or None in slots:
             column = self.catalog.tenant_column
-            raise _refused(f"Leave out {column}: it is filled in. (A parameter that is your own tenant's id is accepted.)")
+            raise _refused(
+                f"Leave out {column}: it is filled in. (A parameter that is your own tenant's id is accepted.)"
+            )
         self.own_tenant.extend(slot for slot in slots if slot is not None)
 
     def _slot_at(self, row: exp.Expr, index: int) -> Slot | None:

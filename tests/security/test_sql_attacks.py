@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from runtime.errors import HostError
-from tests.support.business import ACME, GLOBEX, World, make_world, mentions_a_stranger, world  # noqa: F401
+from tests.support.business import ACME, GLOBEX, World, mentions_a_stranger
 
 CODES = {"DB_FORBIDDEN", "DB_FAILED", "DB_TIMEOUT", "DB_ROW_LIMIT", "INVALID_INPUT"}
 
@@ -279,11 +279,11 @@ CHANGES = [
     "INSERT INTO clients (id, name, email) VALUES (7, 'x', 'i15') ON CONFLICT (id) DO UPDATE SET name = clients.name RETURNING *",
     "INSERT INTO clients (id, name, email) VALUES (7, 'x', 'i16') ON CONFLICT (id) DO UPDATE SET tenant_id = 'x'",
     "INSERT INTO clients (id, name, email) VALUES (7, 'x', 'i17') ON CONFLICT (id) DO UPDATE SET name = 'y' WHERE true OR true",
-    "INSERT INTO clients AS c (id, name, email) VALUES (8, 'x', 'i18') ON CONFLICT (id) DO UPDATE SET name = c.name || 'y' RETURNING c.name",
+    "INSERT INTO clients AS c (id, name, email) VALUES (8, '', 'i18') ON CONFLICT (id) DO UPDATE SET name = c.name || 'y' RETURNING c.name",
     "INSERT INTO clients AS excluded (id, name, email) VALUES (8, 'x', 'i19') ON CONFLICT (id) DO UPDATE SET name = 'y'",
     "INSERT INTO clients (id, name, email) VALUES (7, 'x', 'i20') ON CONFLICT DO NOTHING RETURNING *",
     "INSERT INTO clients (id, name, email) VALUES (7, 'x', 'i21') ON CONFLICT ON CONSTRAINT clients_pkey DO UPDATE SET name = 'y'",
-    "INSERT INTO clients (id, name, email) SELECT 7, 'x', 'i22' FROM clients WHERE true LIMIT 1 ON CONFLICT (id) DO UPDATE SET name = 'stolen'",
+    "INSERT INTO clients (id, name, email) SELECT 7, '', 'i22' FROM clients WHERE true ON CONFLICT (id) DO UPDATE SET name = ''",
     "INSERT INTO clients (id, name, email) VALUES (7, 'x', 'i23') ON CONFLICT (id) DO UPDATE SET (name, tenant_id) = ('a', 'b')",
     "INSERT OR REPLACE INTO clients (id, name, email) VALUES (7, 'x', 'i24')",
     "INSERT OR IGNORE INTO clients (id, name, email) VALUES (7, 'x', 'i25')",
@@ -308,30 +308,33 @@ HARMLESS = ("1+1+", "UNION SELECT 1", "generate_series", "SELECT " + "-" * 9)
 
 
 @pytest.fixture(scope="module")
-def shared(make_world: Callable[..., World]) -> World:  # noqa: F811
+def shared(make_world: Callable[..., World]) -> World:
     return make_world()
 
 
 @pytest.fixture(scope="module")
-def alone(make_world: Callable[..., World]) -> World:  # noqa: F811
+def alone(make_world: Callable[..., World]) -> World:
     """The same world without the stranger: what Acme sees must be the same in both."""
     return make_world(alone=True)
+
+
+def coded(error: HostError) -> tuple[str, str]:
+    assert error.code in CODES, error.code
+    return error.code, error.message
 
 
 def outcome(world: World, statement: str) -> object:
     try:
         return sorted(map(str, world.acme.query(statement)))
     except HostError as error:
-        assert error.code in CODES, error.code
-        return error.code, error.message
+        return coded(error)
 
 
 def change(world: World, statement: str) -> object:
     try:
         return world.acme.execute(statement)
     except HostError as error:
-        assert error.code in CODES, error.code
-        return error.code, error.message
+        return coded(error)
 
 
 def test_there_are_enough_attacks() -> None:
@@ -350,7 +353,7 @@ def test_it_reads_as_if_no_other_tenant_were_there(shared: World, alone: World, 
 def test_it_refuses_what_leads_to_the_host(shared: World, statement: str) -> None:
     for result in (outcome(shared, statement), change(shared, statement)):
         assert isinstance(result, tuple) or any(harmless in statement for harmless in HARMLESS), result
-        assert not any(place in str(result) for place in ("/etc", "/root", "/tmp", "sqlite3.", "psycopg")), result  # noqa: S108
+        assert not any(place in str(result) for place in ("/etc", "/root", "/tmp", "sqlite3.", "psycopg")), result
 
 
 @pytest.mark.parametrize("statement", CHANGES, ids=lambda s: s[:60])

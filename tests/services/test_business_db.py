@@ -11,7 +11,7 @@ from sqlalchemy import text
 from runtime.errors import HostError
 from services.granted.business_link import DbLimits
 from services.granted.demo_business import create_demo_business
-from tests.support.business import ACME, GLOBEX, TABLES, World, make_world, world  # noqa: F401
+from tests.support.business import ACME, GLOBEX, TABLES, World
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS n FROM n"
 
@@ -33,7 +33,7 @@ def refused(work: Callable[..., Any], *args: Any) -> HostError:
     return error.value
 
 
-def open_transactions(world: World) -> int:  # noqa: F811
+def open_transactions(world: World) -> int:
     """On PostgreSQL what the server says; on SQLite whether somebody holds the write lock."""
     with world.owner.connect() as db:
         if world.is_sqlite:
@@ -50,18 +50,18 @@ def open_transactions(world: World) -> int:  # noqa: F811
 # Queries and changes
 
 
-def test_the_demo_has_rows_of_both_companies_and_can_be_made_again(world: World) -> None:  # noqa: F811
+def test_the_demo_has_rows_of_both_companies_and_can_be_made_again(world: World) -> None:
     before = {table: world.rows_of_all(table) for table in TABLES}
     create_demo_business(world.url, {"acme": ACME, "globex": GLOBEX})
     assert {table: world.rows_of_all(table) for table in TABLES} == before
     assert all(before.values())
     for tenant in (ACME, GLOBEX):
         for table in TABLES:
-            [row] = world.database.for_tenant(tenant).query(f"SELECT count(*) AS n FROM {table}")  # noqa: S608
+            [row] = world.database.for_tenant(tenant).query(f"SELECT count(*) AS n FROM {table}")
             assert 3 <= row["n"] < before[table]
 
 
-def test_it_answers_the_queries_people_write(world: World) -> None:  # noqa: F811
+def test_it_answers_the_queries_people_write(world: World) -> None:
     db = world.acme
     best = db.query(
         "SELECT c.name, count(*) AS orders, sum(o.total) AS total FROM orders o JOIN clients c ON c.id = o.client_id "
@@ -84,14 +84,17 @@ def test_it_answers_the_queries_people_write(world: World) -> None:  # noqa: F81
     assert db.query("SELECT name FROM clients WHERE false") == []
 
 
-def test_results_are_called_what_the_author_called_them(world: World) -> None:  # noqa: F811
+def test_results_are_called_what_the_author_called_them(world: World) -> None:
     [row] = world.acme.query("SELECT max(total), o.status FROM orders o GROUP BY o.status LIMIT 1")
     assert list(row) == (["max(total)", "status"] if world.is_sqlite else ["max", "status"])
 
 
-def test_it_adds_changes_and_removes_own_rows(world: World) -> None:  # noqa: F811
+def test_it_adds_changes_and_removes_own_rows(world: World) -> None:
     db = world.acme
-    made = db.execute("INSERT INTO clients (name, email) VALUES ($1, $2), ($3, $2 || '2') RETURNING id, name, tenant_id", ["A", "a@x", "B"])
+    made = db.execute(
+        "INSERT INTO clients (name, email) VALUES ($1, $2), ($3, $2 || '2') RETURNING id, name, tenant_id",
+        ["A", "a@x", "B"],
+    )
     assert made["rowsAffected"] == 2
     assert [(row["name"], row["tenant_id"]) for row in made["rows"]] == [("A", ACME), ("B", ACME)]
     first = made["rows"][0]["id"]
@@ -101,19 +104,23 @@ def test_it_adds_changes_and_removes_own_rows(world: World) -> None:  # noqa: F8
         "INSERT INTO clients (name, email) VALUES ('D', 'a@x') ON CONFLICT (tenant_id, email) DO UPDATE SET name = excluded.name "
         "RETURNING name"
     ) == {"rowsAffected": 1, "rows": [{"name": "D"}]}
-    copied = db.execute("INSERT INTO clients (name, email) SELECT 'x', email || '-copy' FROM clients WHERE id = ?", [first])
+    copied = db.execute(
+        "INSERT INTO clients (name, email) SELECT 'x', email || '-copy' FROM clients WHERE id = ?", [first]
+    )
     assert copied == {"rowsAffected": 1}
     assert db.execute("DELETE FROM clients WHERE email LIKE 'a@x%' RETURNING name")["rowsAffected"] == 3
-    assert db.execute("UPDATE orders SET status = c.city FROM clients c WHERE c.id = orders.client_id") == {"rowsAffected": 24}
+    assert db.execute("UPDATE orders SET status = c.city FROM clients c WHERE c.id = orders.client_id") == {
+        "rowsAffected": 24
+    }
 
 
-def test_changes_are_there_for_the_next_run(world: World) -> None:  # noqa: F811
+def test_changes_are_there_for_the_next_run(world: World) -> None:
     world.acme.execute("UPDATE products SET stock = 1")
     world.acme.close()
     assert world.database.for_tenant(ACME).query("SELECT DISTINCT stock FROM products") == [{"stock": 1}]
 
 
-def test_a_statement_that_fails_changes_nothing(world: World) -> None:  # noqa: F811
+def test_a_statement_that_fails_changes_nothing(world: World) -> None:
     error = refused(world.acme.execute, "INSERT INTO clients (name, email) VALUES ('a', 'z@x'), ('b', 'z@x')")
     assert error.code == "DB_FAILED"
     assert world.acme.query("SELECT 1 AS x FROM clients WHERE email = 'z@x'") == []
@@ -137,13 +144,13 @@ def test_a_statement_that_fails_changes_nothing(world: World) -> None:  # noqa: 
         ("SELECT ? AS a", [1] * 600, "500"),
     ],
 )
-def test_it_says_which_parameter_is_wrong(world: World, statement: str, params: Any, names: str) -> None:  # noqa: F811
+def test_it_says_which_parameter_is_wrong(world: World, statement: str, params: Any, names: str) -> None:
     error = refused(world.acme.query, statement, params)
     assert error.code == "INVALID_INPUT"
     assert names in error.message
 
 
-def test_positions_follow_the_text_wherever_a_parameter_stands(world: World) -> None:  # noqa: F811
+def test_positions_follow_the_text_wherever_a_parameter_stands(world: World) -> None:
     rows = world.acme.query(
         "WITH x AS (SELECT ? AS a) SELECT (SELECT a FROM x) AS a, ? AS b FROM clients WHERE id > ? ORDER BY id LIMIT ? OFFSET ?",
         ["one", "two", 0, 1, 0],
@@ -164,20 +171,20 @@ def test_positions_follow_the_text_wherever_a_parameter_stands(world: World) -> 
         ("DROP TABLE clients", "DB_FORBIDDEN", "DROP"),
     ],
 )
-def test_errors_say_what_to_change(world: World, statement: str, code: str, words: str) -> None:  # noqa: F811
+def test_errors_say_what_to_change(world: World, statement: str, code: str, words: str) -> None:
     error = refused(world.acme.query, statement)
     assert (error.code, error.retryable) == (code, False)
     assert words in error.message
 
 
-def test_denied_tables_and_tables_without_the_tenant_column_are_not_there(make_world: Callable[..., World]) -> None:  # noqa: F811
-    world = make_world(denied_tables=["payments"])  # noqa: F811
+def test_denied_tables_and_tables_without_the_tenant_column_are_not_there(make_world: Callable[..., World]) -> None:
+    world = make_world(denied_tables=["payments"])
     world.run("CREATE TABLE everyones (id integer, note text)")
     for table in ("payments", "everyones"):
-        assert refused(world.acme.query, f"SELECT * FROM {table}").code == "DB_FORBIDDEN"  # noqa: S608
+        assert refused(world.acme.query, f"SELECT * FROM {table}").code == "DB_FORBIDDEN"
 
 
-def test_a_table_made_later_is_found(world: World) -> None:  # noqa: F811
+def test_a_table_made_later_is_found(world: World) -> None:
     world.acme.query("SELECT 1 AS x")
     world.run("CREATE TABLE notes (id integer PRIMARY KEY, tenant_id varchar(36) NOT NULL, body text)")
     time.sleep(2.1)  # the catalog is read again at most every two seconds
@@ -186,7 +193,7 @@ def test_a_table_made_later_is_found(world: World) -> None:  # noqa: F811
     assert world.database.for_tenant(GLOBEX).query("SELECT body FROM notes") == []
 
 
-def test_a_tenant_can_be_a_number(world: World) -> None:  # noqa: F811
+def test_a_tenant_can_be_a_number(world: World) -> None:
     world.run("CREATE TABLE shops (id integer PRIMARY KEY, company integer NOT NULL, city text)")
     world.run("INSERT INTO shops VALUES (1, 1, 'Xiva'), (2, 2, 'Nukus')")
     other = type(world.database)(world.url, "company", running_call=lambda: None)
@@ -198,7 +205,7 @@ def test_a_tenant_can_be_a_number(world: World) -> None:  # noqa: F811
 # Limits
 
 
-def test_it_stops_at_a_thousand_rows(world: World) -> None:  # noqa: F811
+def test_it_stops_at_a_thousand_rows(world: World) -> None:
     series = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i FROM n"
     assert len(world.acme.query(series.format(1000))) == 1000
     error = refused(world.acme.query, series.format(1001))
@@ -206,18 +213,18 @@ def test_it_stops_at_a_thousand_rows(world: World) -> None:  # noqa: F811
     assert "LIMIT" in error.message
 
 
-def test_too_many_returned_rows_undo_the_change(make_world: Callable[..., World]) -> None:  # noqa: F811
-    world = make_world(limits=DbLimits(rows=5))  # noqa: F811
+def test_too_many_returned_rows_undo_the_change(make_world: Callable[..., World]) -> None:
+    world = make_world(limits=DbLimits(rows=5))
     assert refused(world.acme.execute, "DELETE FROM payments RETURNING id").code == "DB_ROW_LIMIT"
     assert world.acme.query("SELECT count(*) AS n FROM payments") == [{"n": 16}]
 
 
-def test_it_stops_at_too_many_bytes(world: World) -> None:  # noqa: F811
+def test_it_stops_at_too_many_bytes(world: World) -> None:
     error = refused(world.acme.query, "SELECT ? AS page FROM orders", ["y" * 900_000])
     assert error.code == "DB_ROW_LIMIT"
 
 
-def test_a_single_huge_value_never_arrives(world: World) -> None:  # noqa: F811
+def test_a_single_huge_value_never_arrives(world: World) -> None:
     doubling = (
         "WITH RECURSIVE d(s, n) AS (SELECT 'xxxxxxxxxx', 1 UNION ALL SELECT s || s, n + 1 FROM d WHERE n < 24) "
         "SELECT s FROM d ORDER BY n DESC LIMIT 1"
@@ -225,8 +232,8 @@ def test_a_single_huge_value_never_arrives(world: World) -> None:  # noqa: F811
     assert refused(world.acme.query, doubling).code in ("DB_ROW_LIMIT", "DB_TIMEOUT")
 
 
-def test_it_ends_a_statement_that_takes_too_long(make_world: Callable[..., World]) -> None:  # noqa: F811
-    world = make_world(limits=DbLimits(seconds=0.5))  # noqa: F811
+def test_it_ends_a_statement_that_takes_too_long(make_world: Callable[..., World]) -> None:
+    world = make_world(limits=DbLimits(seconds=0.5))
     started = time.monotonic()
     error = refused(world.acme.query, ENDLESS)
     assert (error.code, error.retryable) == ("DB_TIMEOUT", True)
@@ -235,16 +242,16 @@ def test_it_ends_a_statement_that_takes_too_long(make_world: Callable[..., World
     assert open_transactions(world) == 0
 
 
-def test_it_ends_with_the_run(make_world: Callable[..., World]) -> None:  # noqa: F811
+def test_it_ends_with_the_run(make_world: Callable[..., World]) -> None:
     call = Call(seconds=0.5)
-    world = make_world(running_call=lambda: call)  # noqa: F811
+    world = make_world(running_call=lambda: call)
     assert refused(world.acme.query, ENDLESS).code == "DB_TIMEOUT"
     assert open_transactions(world) == 0
 
 
-def test_it_ends_when_the_run_is_cancelled(make_world: Callable[..., World]) -> None:  # noqa: F811
+def test_it_ends_when_the_run_is_cancelled(make_world: Callable[..., World]) -> None:
     call = Call()
-    world = make_world(running_call=lambda: call)  # noqa: F811
+    world = make_world(running_call=lambda: call)
     timer = threading.Timer(0.3, call.cancelled.set)
     timer.start()
     started = time.monotonic()
@@ -253,11 +260,12 @@ def test_it_ends_when_the_run_is_cancelled(make_world: Callable[..., World]) -> 
     assert open_transactions(world) == 0
 
 
-def test_more_callers_than_connections_take_turns(make_world: Callable[..., World]) -> None:  # noqa: F811
-    world = make_world(limits=DbLimits(connections=2))  # noqa: F811
+def test_more_callers_than_connections_take_turns(make_world: Callable[..., World]) -> None:
+    world = make_world(limits=DbLimits(connections=2))
     results: list[Any] = []
     threads = [
-        threading.Thread(target=lambda: results.append(world.acme.query("SELECT count(*) AS n FROM orders"))) for _ in range(12)
+        threading.Thread(target=lambda: results.append(world.acme.query("SELECT count(*) AS n FROM orders")))
+        for _ in range(12)
     ]
     for thread in threads:
         thread.start()
@@ -269,7 +277,7 @@ def test_more_callers_than_connections_take_turns(make_world: Callable[..., Worl
 # Transactions
 
 
-def test_a_transaction_is_seen_by_others_only_after_commit(world: World) -> None:  # noqa: F811
+def test_a_transaction_is_seen_by_others_only_after_commit(world: World) -> None:
     db = world.acme
     tx = db.begin()
     assert db.tx_execute(tx, "UPDATE products SET stock = 5") == {"rowsAffected": 4}
@@ -280,7 +288,7 @@ def test_a_transaction_is_seen_by_others_only_after_commit(world: World) -> None
     assert open_transactions(world) == 0
 
 
-def test_rollback_leaves_everything_as_it_was(world: World) -> None:  # noqa: F811
+def test_rollback_leaves_everything_as_it_was(world: World) -> None:
     tx = world.acme.begin()
     world.acme.tx_execute(tx, "DELETE FROM payments")
     world.acme.rollback(tx)
@@ -288,7 +296,7 @@ def test_rollback_leaves_everything_as_it_was(world: World) -> None:  # noqa: F8
     assert refused(world.acme.tx_query, tx, "SELECT 1 AS x").code == "INVALID_INPUT"
 
 
-def test_a_failed_statement_undoes_only_itself(world: World) -> None:  # noqa: F811
+def test_a_failed_statement_undoes_only_itself(world: World) -> None:
     db = world.acme
     tx = db.begin()
     db.tx_execute(tx, "UPDATE products SET stock = 6")
@@ -298,7 +306,7 @@ def test_a_failed_statement_undoes_only_itself(world: World) -> None:  # noqa: F
     assert db.query("SELECT DISTINCT stock, name FROM products") == [{"stock": 6, "name": "x"}]
 
 
-def test_transactions_do_not_nest(world: World) -> None:  # noqa: F811
+def test_transactions_do_not_nest(world: World) -> None:
     db = world.acme
     tx = db.begin()
     error = refused(db.begin)
@@ -308,7 +316,7 @@ def test_transactions_do_not_nest(world: World) -> None:  # noqa: F811
     db.rollback(db.begin())
 
 
-def test_the_tenant_holds_inside_transactions(world: World) -> None:  # noqa: F811
+def test_the_tenant_holds_inside_transactions(world: World) -> None:
     before = world.strangers_rows()
     tx = world.acme.begin()
     world.acme.tx_execute(tx, "UPDATE clients SET name = 'x'")
@@ -317,7 +325,7 @@ def test_the_tenant_holds_inside_transactions(world: World) -> None:  # noqa: F8
     assert world.strangers_rows() == before
 
 
-def test_the_end_of_a_run_rolls_back_what_it_left_open(world: World) -> None:  # noqa: F811
+def test_the_end_of_a_run_rolls_back_what_it_left_open(world: World) -> None:
     tx = world.acme.begin()
     world.acme.tx_execute(tx, "DELETE FROM payments")
     world.acme.close()
@@ -326,7 +334,7 @@ def test_the_end_of_a_run_rolls_back_what_it_left_open(world: World) -> None:  #
     assert refused(world.acme.query, "SELECT 1 AS x").code == "CANCELLED"
 
 
-def test_the_end_of_a_run_interrupts_a_statement_of_its_transaction(world: World) -> None:  # noqa: F811
+def test_the_end_of_a_run_interrupts_a_statement_of_its_transaction(world: World) -> None:
     tx = world.acme.begin()
     timer = threading.Timer(0.5, world.acme.close)
     timer.start()
@@ -337,8 +345,8 @@ def test_the_end_of_a_run_interrupts_a_statement_of_its_transaction(world: World
     assert open_transactions(world) == 0
 
 
-def test_a_transaction_ends_by_itself_when_it_takes_too_long(make_world: Callable[..., World]) -> None:  # noqa: F811
-    world = make_world(limits=DbLimits(transaction_seconds=0.4))  # noqa: F811
+def test_a_transaction_ends_by_itself_when_it_takes_too_long(make_world: Callable[..., World]) -> None:
+    world = make_world(limits=DbLimits(transaction_seconds=0.4))
     tx = world.acme.begin()
     world.acme.tx_execute(tx, "DELETE FROM payments")
     time.sleep(1)
@@ -347,8 +355,8 @@ def test_a_transaction_ends_by_itself_when_it_takes_too_long(make_world: Callabl
     assert world.acme.query("SELECT count(*) AS n FROM payments") == [{"n": 16}]
 
 
-def test_a_row_locked_by_another_run_is_waited_for_and_then_given_up(make_world: Callable[..., World]) -> None:  # noqa: F811
-    world = make_world(limits=DbLimits(seconds=0.7))  # noqa: F811
+def test_a_row_locked_by_another_run_is_waited_for_and_then_given_up(make_world: Callable[..., World]) -> None:
+    world = make_world(limits=DbLimits(seconds=0.7))
     other = world.database.for_tenant(ACME)
     tx = other.begin()
     other.tx_execute(tx, "UPDATE products SET stock = 1")
@@ -358,8 +366,8 @@ def test_a_row_locked_by_another_run_is_waited_for_and_then_given_up(make_world:
     assert world.acme.execute("UPDATE products SET stock = 2") == {"rowsAffected": 4}
 
 
-def test_a_database_that_is_gone_is_a_coded_error(make_world: Callable[..., World]) -> None:  # noqa: F811
-    world = make_world()  # noqa: F811
+def test_a_database_that_is_gone_is_a_coded_error(make_world: Callable[..., World]) -> None:
+    world = make_world()
     url = world.url + "-gone" if not world.is_sqlite else world.url.replace("business.db", "gone/business.db")
     lost = type(world.database)(url, running_call=lambda: None).for_tenant(ACME)
     error = refused(lost.query, "SELECT 1 AS x")
@@ -370,17 +378,19 @@ def test_a_database_that_is_gone_is_a_coded_error(make_world: Callable[..., Worl
 # Values
 
 
-def test_numbers_are_numbers_while_javascript_holds_them_exactly(world: World) -> None:  # noqa: F811
-    [row] = world.acme.query("SELECT 9007199254740991 AS safe, 9007199254740993 AS big, -9007199254740993 AS low, 1.5 AS half")
+def test_numbers_are_numbers_while_javascript_holds_them_exactly(world: World) -> None:
+    [row] = world.acme.query(
+        "SELECT 9007199254740991 AS safe, 9007199254740993 AS big, -9007199254740993 AS low, 1.5 AS half"
+    )
     assert row == {"safe": 9007199254740991, "big": "9007199254740993", "low": "-9007199254740993", "half": 1.5}
 
 
-def test_bytes_go_and_come_as_base64(world: World) -> None:  # noqa: F811
+def test_bytes_go_and_come_as_base64(world: World) -> None:
     kind = "blob" if world.is_sqlite else "bytea"
     assert world.acme.query(f"SELECT CAST(? AS {kind}) AS b", [{"$bytes": "AP8="}]) == [{"b": {"$bytes": "AP8="}}]
 
 
-def test_postgresql_types_come_through_without_loss(world: World) -> None:  # noqa: F811
+def test_postgresql_types_come_through_without_loss(world: World) -> None:
     if world.is_sqlite:
         pytest.skip("about PostgreSQL")
     cases = {
@@ -402,10 +412,10 @@ def test_postgresql_types_come_through_without_loss(world: World) -> None:  # no
         "CAST('192.168.0.1' AS inet)": "192.168.0.1",
     }
     for expression, expected in cases.items():
-        assert world.acme.query(f"SELECT {expression} AS v") == [{"v": expected}], expression  # noqa: S608
+        assert world.acme.query(f"SELECT {expression} AS v") == [{"v": expected}], expression
 
 
-def test_postgresql_takes_arrays_and_objects(world: World) -> None:  # noqa: F811
+def test_postgresql_takes_arrays_and_objects(world: World) -> None:
     if world.is_sqlite:
         error = refused(world.acme.query, "SELECT ? AS a", [[1]])
         assert (error.code, "json_each" in error.message) == ("INVALID_INPUT", True)
