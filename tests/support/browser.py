@@ -1,11 +1,14 @@
 """Fixtures: a real Chromium, one for all tests, and pages in contexts of their own (cookies, storage, window)."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import make_server
 
 from tools.setup.browser import find_chromium
 
@@ -35,6 +38,18 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """The application served over HTTP while the test runs."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def _no_chromium() -> None:
