@@ -23,8 +23,23 @@ from runtime.chamber import CRYPTO, FAIL, LOG, TIMER, UNTIMER, BadSyntax, Chambe
 from runtime.chamber import VALUE as SAID_VALUE
 from runtime.driver import ScriptFailure
 from runtime.limits import MIB
-from runtime.wire import ANSWER, CALL, CHECK, END, ERROR, LOGS, PING, PONG, READY, RUN, STARTED, VALUE, VERDICT
-from runtime.wire import frame, receive
+from runtime.wire import (
+    ANSWER,
+    CALL,
+    CHECK,
+    END,
+    ERROR,
+    LOGS,
+    PING,
+    PONG,
+    READY,
+    RUN,
+    STARTED,
+    VALUE,
+    VERDICT,
+    frame,
+    receive,
+)
 
 MOST_FRAME = 64 * MIB
 # Code, stacks and the collector's own room come on top of what a script may hold.

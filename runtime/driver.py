@@ -16,7 +16,14 @@ from py_mini_racer import _dll as binding
 # Tags of values, as in mini-racer's C++ side.
 INTEGER, TEXT, UNDEFINED, FUNCTION, SHARED_BUFFER = 3, 5, 11, 100, 101
 PARSE_ERROR, OUT_OF_MEMORY = 201, 202
-FAILURES = {200: "error", PARSE_ERROR: "parse", OUT_OF_MEMORY: "memory", 203: "timeout", 204: "terminated", 205: "value"}
+FAILURES = {
+    200: "error",
+    PARSE_ERROR: "parse",
+    OUT_OF_MEMORY: "memory",
+    203: "timeout",
+    204: "terminated",
+    205: "value",
+}
 
 NEEDED = (
     "mr_init_context",
