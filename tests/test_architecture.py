@@ -18,7 +18,19 @@ FORBIDDEN = {
     "jobs": ("blueprints", "app"),
 }
 # What several blueprints share is no noun of its own, and may be imported by them.
-SHARED_BY_BLUEPRINTS = {"assets", "audit", "errors", "formats", "forms", "guard", "htmx", "languages", "navigation", "roles", "security"}
+SHARED_BY_BLUEPRINTS = {
+    "assets",
+    "audit",
+    "errors",
+    "formats",
+    "forms",
+    "guard",
+    "htmx",
+    "languages",
+    "navigation",
+    "roles",
+    "security",
+}
 NOT_IN_SERVICES = {"request", "session", "flash", "render_template", "g", "abort", "redirect", "url_for"}
 
 
@@ -71,8 +83,7 @@ def test_blueprints_import_one_another_only_for_what_is_shared() -> None:
         f"{path.relative_to(ROOT)}:{line} imports {module}.{name}"
         for path in modules("blueprints")
         for line, module, name in imports(path)
-        if module.split(".")[0] == "blueprints"
-        and not {*module.split(".")[1:2], name} & SHARED_BY_BLUEPRINTS
+        if module.split(".")[0] == "blueprints" and not {*module.split(".")[1:2], name} & SHARED_BY_BLUEPRINTS
     ]
     assert not wrong, wrong
 

@@ -62,7 +62,9 @@ def test_every_tenants_table_has_row_level_security(empty: Flask) -> None:
     with empty.app_context():
         upgrade()
         with db.engine.connect() as connection:
-            protected = connection.exec_driver_sql("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
+            protected = connection.exec_driver_sql(
+                "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity"
+            )
             names = {row[0] for row in protected}
         db.engine.dispose()
 
