@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from runtime.errors import HostError
 from runtime.host import current_call
-from services.granted.addresses import REASONS, Address, HttpPolicy
+from services.granted.address_kinds import Address
+from services.granted.addresses import REASONS, HttpPolicy
 from services.granted.deadline import Deadline, RunningCall, TimeUp
 from services.granted.http_connections import Broken, Connection, Head, IdleConnections, Stale
 from services.granted.http_content import TooLarge, read_whole

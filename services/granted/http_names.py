@@ -6,7 +6,7 @@ from collections.abc import Callable
 from queue import Empty, Queue
 from threading import BoundedSemaphore, Thread
 
-from services.granted.addresses import Address
+from services.granted.address_kinds import Address
 from services.granted.deadline import Deadline
 
 Resolve = Callable[[str, Deadline], list[Address]]

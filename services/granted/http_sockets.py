@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 
 import certifi
 
-from services.granted.addresses import Address
+from services.granted.address_kinds import Address
 from services.granted.deadline import Deadline
 
 RECEIVE_BYTES = 64 * 1024

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from dnslib import AAAA, QTYPE, RR, A, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSServer
 
-from services.granted.addresses import Address
+from services.granted.address_kinds import Address
 from services.granted.deadline import Deadline
 from services.granted.http_names import NameNotFound
 
