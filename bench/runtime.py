@@ -1,0 +1,186 @@
+"""What the engine costs: every number as in CONTRACTS, and the bare MiniRacer beside it in the same run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import percentiles
+from runtime import Limits, Runtime, RuntimeConfig
+from runtime.pool import Pool
+
+HOST = {"bench.echo": lambda value: value}
+LIMITS = Limits(max_source_bytes=4_000_000)
+REST_S = 0.012  # what a person's think time is for: engines prepare the next isolate meanwhile
+
+CPU_BOUND = {
+    "fib": "const fib = n => n < 2 ? n : fib(n - 1) + fib(n - 2); return fib(27);",
+    "transform": """
+        const rows = Array.from({ length: 20000 }, (_, i) => ({ id: i, name: 'name' + i, tags: ['a' + i % 7, 'b'] }));
+        const groups = {};
+        for (const row of rows.filter(r => r.id % 3)) (groups[row.tags[0]] ??= []).push({ ...row, name: row.name.toUpperCase() });
+        return JSON.stringify(groups).split(',').map(s => s.trim()).join(';').length;""",
+}
+
+# Run in a process of its own: V8 never lives in the process that owns a pool.
+BARE = """
+import json, sys, time
+from py_mini_racer import MiniRacer
+scripts, large = json.load(sys.stdin)
+times = {}
+for name, body in scripts.items():
+    taken = []
+    for _ in range(12):
+        with MiniRacer() as engine:
+            begin = time.perf_counter()
+            engine.eval('(() => {' + body + '})()')
+            taken.append((time.perf_counter() - begin) * 1000)
+    times[name] = sorted(taken)[len(taken) // 2]
+taken = []
+for _ in range(30):
+    begin = time.perf_counter()
+    with MiniRacer() as engine:
+        engine.eval('(() => {' + large + '})()')
+    taken.append((time.perf_counter() - begin) * 1000)
+print(json.dumps([times, sorted(taken)[len(taken) // 2]]))
+"""
+
+
+def measure() -> dict[str, object]:
+    bare, bare_large_ms = _bare()
+    with Runtime(RuntimeConfig(pool_size=2, limits=LIMITS)) as rt:
+        _warm(rt)
+        result = _latencies(rt)
+        result["cached_speedup"] = round(bare_large_ms / _prepared_run_ms(rt), 2)
+        result |= _sources(rt)
+        result["cpu_ratio_to_bare"] = round(max(_cpu_ms(rt, body) / bare[name] for name, body in CPU_BOUND.items()), 3)
+        result["engine_private_mb"] = _private_mb(rt)
+        result["kill_to_next_ms"] = _kills(rt, 1_000)
+        result["means"] = rt.means()
+    result["acquire_ms"] = _acquire()
+    result["throughput_per_s"] = {str(size): _throughput(size) for size in (1, 2)}
+    return result
+
+
+def _latencies(rt: Runtime) -> dict[str, object]:
+    calls = "await sdk.bench.echo(1); await sdk.bench.echo(2); return await sdk.bench.echo(3)"
+    return {
+        "trivial_ms": percentiles(_times(lambda _: _run(rt, "return 1"), 400)),
+        "hostcalls3_ms": percentiles(_times(lambda _: _run(rt, calls), 300)),
+        "cold_ms": percentiles(_times(lambda at: _run(rt, f"return {at} + 1"), 200)),
+        "prepared_ms": percentiles(_times(lambda _: _run(rt, _script(100)), 200)),
+    }
+
+
+def _sources(rt: Runtime) -> dict[str, object]:
+    return {
+        f"new_source_{kb}kb_ms": percentiles(_times(lambda at, kb=kb: _run(rt, f"{_script(kb)}//{at}"), 30))
+        for kb in (5, 100, 1_000)
+    }
+
+
+def _script(kilobytes: int) -> str:
+    function = "const f{0} = (a, b) => {{ const c = [a, b].map(x => x * {0}); if (c[0] > b) return {{ a, c }}; return b + {0}; }};\n"
+    functions = "".join(function.format(at) for at in range(kilobytes * 1000 // 115))
+    return f"{functions}return f1(1, 2);"
+
+
+def _run(rt: Runtime, source: str) -> None:
+    outcome = rt.execute(source, host=HOST)
+    if outcome.error:
+        raise RuntimeError(outcome.error)
+
+
+def _times(work: Callable[[int], None], count: int) -> list[float]:
+    taken = []
+    for at in range(count):
+        begin = time.perf_counter()
+        work(at)
+        taken.append((time.perf_counter() - begin) * 1000)
+        time.sleep(REST_S)
+    return taken
+
+
+def _prepared_run_ms(rt: Runtime) -> float:
+    return percentiles(_times(lambda _: _run(rt, _script(100)), 60))["p50"]
+
+
+def _cpu_ms(rt: Runtime, body: str) -> float:
+    taken = []
+    for _ in range(12):
+        taken.append(rt.execute(body).metrics.run_ms)
+        time.sleep(REST_S)
+    return sorted(taken)[len(taken) // 2]
+
+
+def _kills(rt: Runtime, count: int) -> dict[str, float]:
+    taken = []
+    for _ in range(count):
+        rt.execute("while (true) {}", limits=Limits(timeout_ms=15))
+        begin = time.perf_counter()
+        _run(rt, "return 1")
+        taken.append((time.perf_counter() - begin) * 1000)
+    return percentiles(taken)
+
+
+def _acquire() -> dict[str, float]:
+    pool = Pool(RuntimeConfig(pool_size=2))
+    taken = []
+    pool.release(pool.lease())
+    for _ in range(500):
+        begin = time.perf_counter()
+        with pool.place(None, lambda _: None):
+            engine = pool.lease()
+            taken.append((time.perf_counter() - begin) * 1000)
+            pool.release(engine)
+    pool.close()
+    return percentiles(taken)
+
+
+def _throughput(size: int, seconds: float = 4.0) -> float:
+    with Runtime(RuntimeConfig(pool_size=size)) as rt:
+        _warm(rt)
+        done, until = [0] * size, time.monotonic() + seconds
+
+        def work(at: int) -> None:
+            while time.monotonic() < until:
+                _run(rt, "return 1")
+                done[at] += 1
+
+        threads = [threading.Thread(target=work, args=(at,)) for at in range(size)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return round(sum(done) / seconds, 1)
+
+
+def _warm(rt: Runtime) -> None:
+    for _ in range(5):
+        _run(rt, "return 1")
+    time.sleep(0.5)
+
+
+def _private_mb(rt: Runtime) -> float:
+    """Of the largest idle engine, after everything above went through it."""
+    sizes = [_private_kb(pid) for pid in rt.processes()[1:]]
+    return round(max(sizes, default=0) / 1024, 1)
+
+
+def _private_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean", "Private_Dirty")))
+
+
+def _bare() -> tuple[dict[str, float], float]:
+    given = json.dumps([CPU_BOUND, _script(100)])
+    done = subprocess.run([sys.executable, "-c", BARE], input=given, capture_output=True, text=True, check=True)
+    times, large = json.loads(done.stdout)
+    return times, large
+
+
