@@ -10,6 +10,7 @@ from redis import RedisError
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from runtime import Runtime, RuntimeConfig
 from services.queue import connection
 from settings import Settings
 from tools.setup.frontend import built_files
@@ -31,6 +32,7 @@ def diagnose(settings: Settings) -> list[Check]:
     return [
         _database(settings.database_url),
         _redis(settings),
+        _engine(),
         _files("browser assets", (ROOT / name for name in built_files())),
         _files("translations", (po.with_suffix(".mo") for po in (ROOT / "translations").glob("*/LC_MESSAGES/*.po"))),
         _secret_key(settings),
@@ -77,6 +79,17 @@ def _redis(settings: Settings) -> Check:
         embedded = "It runs while `make run` runs." if settings.redis_embedded else "Check REDIS_URL and the server."
         return Check("Redis", False, f"{where}: {error}", embedded)
     return Check("Redis", True, where)
+
+
+def _engine() -> Check:
+    runtime = Runtime(RuntimeConfig(pool_size=1, warm=1))
+    try:
+        error = runtime.probe()
+    finally:
+        runtime.close(drain_seconds=0)
+    if error is not None:
+        return Check("JavaScript engine", False, error.message, f"{SET_UP}; then look at the messages above.")
+    return Check("JavaScript engine", True, "1 + 1 is 2")
 
 
 def _files(name: str, expected: Iterator[Path]) -> Check:

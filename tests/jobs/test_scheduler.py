@@ -1,0 +1,52 @@
+"""The scheduler's loop: every chore at its pace, whatever the others do, and a clean end."""
+
+import os
+import signal
+import threading
+
+import pytest
+from flask import Flask, current_app
+
+from jobs.scheduler import Chore, pause, run_scheduler
+
+
+@pytest.fixture(autouse=True)
+def _handlers():
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def stop():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_chore_that_fails_neither_ends_the_process_nor_stops_the_others(caplog):
+    seen = []
+
+    def works():
+        seen.append(current_app.name)
+        if len(seen) == 3:
+            stop()
+
+    run_scheduler(Flask("here"), [Chore("fails", 0.01, lambda: 1 / 0), Chore("works", 0.01, works)])
+    assert seen == ["here"] * 3
+    assert "chore fails failed, 1 in a row" in caplog.text
+
+
+def test_it_ends_on_sigterm_and_closes_what_it_was_given():
+    closed = threading.Event()
+    run_scheduler(Flask("here"), [Chore("stop", 60, stop)], on_stop=closed.set)
+    assert closed.is_set()
+
+
+def test_a_failing_chore_is_tried_less_and_less_often_up_to_a_minute():
+    pauses = [pause(0.05, failures) for failures in range(12)]
+    assert pauses[0] == 0.05
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 60
+
+
+def test_a_rare_chore_is_not_hurried_by_failing():
+    assert pause(3600, 3) == 3600
