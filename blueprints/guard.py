@@ -5,9 +5,10 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from flask import Flask, abort, redirect, request, session, url_for
+from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user
 from flask_login import login_user as start_session
+from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response
 
 from models import db
@@ -87,12 +88,17 @@ def open_session(principal: Principal, remember: bool = False, tenant: TenantRef
 
 @login.user_loader
 def _load_person(session_id: str) -> Principal | None:
+    if "database_away" in g:
+        return None  # the page that says so must not ask it again
     user_id, _, epoch = session_id.partition(".")
     try:
         chosen = UUID(session["tenant"]) if "tenant" in session else None
         return accounts.load(UUID(user_id), int(epoch), chosen)
     except ValueError:
         return None
+    except OperationalError:
+        g.database_away = True
+        raise
 
 
 @login.request_loader
