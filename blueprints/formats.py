@@ -84,7 +84,12 @@ def iso(instant: datetime) -> str:
 
 
 def _formatted(instant: datetime | None, pattern: str) -> str:
-    return NOTHING if instant is None else dates.format_datetime(_local(instant), pattern, locale=get_locale())
+    if instant is None:
+        return NOTHING
+    locale = get_locale()
+    if locale and locale.language == "uz":  # 5-may, 2026
+        pattern = pattern.replace("d MMM y", "d-MMM, y").replace("d MMM", "d-MMM")
+    return dates.format_datetime(_local(instant), pattern, locale=locale)
 
 
 def _local(instant: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """Every text in three languages: the catalogues are complete, and readers get what they hold."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from babel.messages import Catalog, Message
 from flask import Flask
 from flask_babel import force_locale, ngettext
 
+from blueprints import formats
 from tests.support.http import Browser
 from tools import check_translations
 from tools.check_translations import LANGUAGES, catalogue, extracted, problems, problems_of
@@ -110,6 +112,23 @@ def test_numbers_take_the_right_form(app: Flask, language: str, words: list[str]
     with app.test_request_context(), force_locale(language):
         numbers = [int(word.split()[0]) for word in words]
         assert [ngettext("%(num)s permission", "%(num)s permissions", number) for number in numbers] == words
+
+
+@on_one_database
+@pytest.mark.parametrize(
+    ("language", "day", "earlier_this_year", "length"),
+    [
+        ("ru", "5 мая 2026", "5 мая 19:03", "1\u00a0мин 12\u00a0с"),
+        ("uz", "5-may, 2026", "5-may 19:03", "1\u00a0daq. 12\u00a0son."),
+    ],
+)
+def test_dates_and_lengths_read_as_they_are_written_there(
+    app: Flask, language: str, day: str, earlier_this_year: str, length: str
+) -> None:
+    instant, now = datetime(2026, 5, 5, 14, 3, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)
+    with app.test_request_context(), force_locale(language):
+        assert (formats.date(instant), formats.moment(instant, now)) == (day, earlier_this_year)
+        assert formats.duration(72_000) == length
 
 
 @on_one_database
