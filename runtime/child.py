@@ -119,7 +119,8 @@ class Child:
         self._early: tuple[bytes, bytes] | None = None
         self._sending = threading.Lock()
         self._spare: Chamber | None = Chamber(library)
-        self._ready: OrderedDict[str, Chamber] = OrderedDict()
+        self._ready: dict[str, Chamber] = {}
+        self._hot: OrderedDict[str, str] = OrderedDict()  # sources the parent need not send again
 
     def serve(self) -> None:
         """Until the parent hangs up."""
@@ -168,6 +169,7 @@ class Child:
     def _run(self, payload: bytes) -> None:
         order, source, settings = _unpack(payload)
         prepared = order["key"] in self._ready
+        source = source or self._hot.get(order["key"], "")
         self.send(STARTED, "")
         run = Run(self, self._take(order["key"]), order, self._gauge)
         pristine = run.perform(None if prepared else source, settings, self._sock)
@@ -184,11 +186,16 @@ class Child:
         self._spare = self._spare or Chamber(self._library)
         if not order["keep"]:
             return
+        key = order["key"]
+        self._hot[key] = source
+        self._hot.move_to_end(key)
+        if len(self._hot) > self._most_prepared:
+            forgotten = self._ready.pop(self._hot.popitem(last=False)[0], None)
+            if forgotten:
+                forgotten.close()
         chamber = Chamber(self._library)
         chamber.compile(source, order["name"])
-        self._ready[order["key"]] = chamber
-        while len(self._ready) > self._most_prepared:
-            self._ready.popitem(last=False)[1].close()
+        self._ready[key] = chamber
 
 
 class Run:

@@ -217,13 +217,14 @@ class Engine:
         }
         self.base_memory = self.resident()
         try:
-            self._send(RUN, child.pack(order, run.source.text, run.settings))
+            text = "" if run.outcome.metrics.prepared else run.source.text
+            self._send(RUN, child.pack(order, text, run.settings))
             if self._await((STARTED,), 15.0) is None:
                 raise NotStarted("the engine did not begin")
         except (OSError, EOFError) as error:
             raise NotStarted(str(error)) from None
         if order["keep"]:
-            self._expect_prepared(key)
+            self._expect_prepared(key)  # the child keeps the same books
 
     def _expect_prepared(self, key: str) -> None:
         self.prepared[key] = None

@@ -68,7 +68,7 @@ def decode(payload: bytes) -> Any:
         text = payload.decode()
         if "\\u" in text:
             text = _LONE_SURROGATES.sub(_whole_character, text)
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_number)
     except RecursionError:
         raise NotJson("nested too deeply") from None
     except ValueError as error:
@@ -85,6 +85,13 @@ def _whole_character(match: re.Match[str]) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise NotJson(f"{name} is not JSON")
+
+
+def _number(text: str) -> int | float:
+    """JavaScript writes large doubles as whole numbers; beyond 2**53 only a float has the value it meant."""
+    if len(text) <= 15 or abs(_finite(text)) <= 2**53:
+        return int(text)
+    return float(text)
 
 
 def _finite(text: str) -> float:

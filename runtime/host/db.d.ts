@@ -7,26 +7,7 @@ interface Sdk {
   readonly db: SdkDb;
 }
 
-interface SdkDb extends SqlSession {
-  /**
-   * @en Runs the work in a transaction: everything is kept when it returns, nothing when it throws. A statement that fails
-   *   undoes only itself. One transaction at a time; it may last 30 seconds.
-   * @ru Выполняет работу в транзакции: при возврате сохраняется всё, при исключении — ничего. Неудачный запрос отменяет
-   *   только себя. Одновременно возможна одна транзакция, не дольше 30 секунд.
-   * @uz Ishni tranzaksiyada bajaradi: funksiya qaytsa hammasi saqlanadi, xato tashlasa hech narsa saqlanmaydi. Muvaffaqiyatsiz
-   *   soʻrov faqat oʻzini bekor qiladi. Bir vaqtda bitta tranzaksiya, koʻpi bilan 30 soniya.
-   * @example
-   * return await sdk.db.transaction(async tx => {
-   *   const order = await tx.queryOne("SELECT id, total FROM orders WHERE status = ? LIMIT 1", ["new"]);
-   *   await tx.execute("UPDATE orders SET status = 'paid' WHERE id = ?", [order.id]);
-   *   await tx.execute("INSERT INTO payments (order_id, amount, method) VALUES (?, ?, 'card')", [order.id, order.total]);
-   *   return order.id;
-   * });
-   */
-  transaction<T>(work: (tx: SqlSession) => Promise<T> | T): Promise<T>;
-}
-
-interface SqlSession {
+interface SdkDb {
   /**
    * @en Runs a SELECT and gives its rows: at most 1,000, within 5 seconds.
    * @ru Выполняет SELECT и возвращает строки: не больше 1 000, не дольше 5 секунд.
@@ -43,7 +24,7 @@ interface SqlSession {
    * const rows = await sdk.db.query("SELECT name, city FROM clients WHERE city = ? ORDER BY name", ["Samarqand"]);
    * return rows.length;
    */
-  query<Row = SqlRow>(sql: string, params?: SqlParameters): Promise<Row[]>;
+  query<Row = DbRow>(sql: string, params?: DbParameters): Promise<Row[]>;
 
   /**
    * @en Like query, and gives the first row, or null when there is none.
@@ -53,7 +34,7 @@ interface SqlSession {
    * const best = await sdk.db.queryOne("SELECT name, price FROM products ORDER BY price DESC LIMIT 1");
    * return best?.name;
    */
-  queryOne<Row = SqlRow>(sql: string, params?: SqlParameters): Promise<Row | null>;
+  queryOne<Row = DbRow>(sql: string, params?: DbParameters): Promise<Row | null>;
 
   /**
    * @en Runs an INSERT, UPDATE or DELETE. With RETURNING the rows come too. Your organisation is filled in by itself.
@@ -66,10 +47,29 @@ interface SqlSession {
    * );
    * return rows?.[0].id;
    */
-  execute<Row = SqlRow>(sql: string, params?: SqlParameters): Promise<SqlOutcome<Row>>;
+  execute<Row = DbRow>(sql: string, params?: DbParameters): Promise<DbOutcome<Row>>;
+
+  /**
+   * @en Runs the work in a transaction: everything is kept when it returns, nothing when it throws. A statement that fails
+   *   undoes only itself. One transaction at a time; it may last 30 seconds.
+   * @ru Выполняет работу в транзакции: при возврате сохраняется всё, при исключении — ничего. Неудачный запрос отменяет
+   *   только себя. Одновременно возможна одна транзакция, не дольше 30 секунд.
+   * @uz Ishni tranzaksiyada bajaradi: funksiya qaytsa hammasi saqlanadi, xato tashlasa hech narsa saqlanmaydi. Muvaffaqiyatsiz
+   *   soʻrov faqat oʻzini bekor qiladi. Bir vaqtda bitta tranzaksiya, koʻpi bilan 30 soniya.
+   * @example
+   * return await sdk.db.transaction(async tx => {
+   *   const order = await tx.queryOne("SELECT id, total FROM orders WHERE status = ? LIMIT 1", ["new"]);
+   *   await tx.execute("UPDATE orders SET status = 'paid' WHERE id = ?", [order.id]);
+   *   await tx.execute("INSERT INTO payments (order_id, amount, method) VALUES (?, ?, 'card')", [order.id, order.total]);
+   *   return order.id;
+   * });
+   */
+  transaction<T>(work: (tx: DbSession) => Promise<T> | T): Promise<T>;
 }
 
-interface SqlOutcome<Row = SqlRow> {
+type DbSession = Pick<SdkDb, "query" | "queryOne" | "execute">;
+
+interface DbOutcome<Row = DbRow> {
   /**
    * @en How many rows the statement added, changed or removed.
    * @ru Сколько строк добавлено, изменено или удалено.
@@ -92,7 +92,7 @@ interface SqlOutcome<Row = SqlRow> {
  * @uz Ustun nomlari boʻyicha satr. JavaScript aniq ifodalay olmaydigan son matn boʻlib, baytlar `{ $bytes: "base64" }`, sana
  *   va vaqt ISO 8601 matni boʻlib keladi.
  */
-interface SqlRow {
+interface DbRow {
   [column: string]: any;
 }
 
@@ -101,4 +101,4 @@ interface SqlRow {
  * @ru Значения для запроса. Байты — `{ $bytes: "base64" }`.
  * @uz Soʻrov uchun qiymatlar. Baytlar — `{ $bytes: "base64" }`.
  */
-type SqlParameters = Json[] | { [name: string]: Json };
+type DbParameters = Json[] | { [name: string]: Json };

@@ -1,0 +1,106 @@
+"""A hostile engine: forged frames from a fake child end that child and nothing else."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from runtime import Limits, Source
+from runtime.calls import Calls
+from runtime.compiler import Entry
+from runtime.engine import Engine, Run
+from runtime.wire import CALL, END, ERROR, LOGS, RUN, STARTED, VALUE, frame, receive
+from runtime.workers import Workers
+
+
+class FakeZygote:
+    def reap(self, pid: int) -> int:
+        return 0
+
+
+class FakeNursery:
+    """Gives the test the engine's end of the socket."""
+
+    def fork(self, sock: socket.socket, errors: int) -> tuple[FakeZygote, int]:
+        self.theirs = sock.dup()
+        return FakeZygote(), 2**22 + 1  # no process has this id
+
+
+@pytest.fixture
+def engine() -> Iterator[tuple[Engine, socket.socket]]:
+    nursery = FakeNursery()
+    engine = Engine(nursery, 1)  # type: ignore[arg-type]
+    yield engine, nursery.theirs
+    engine.bury()
+    nursery.theirs.close()
+
+
+def converse(engine: Engine, theirs: socket.socket, frames: list[bytes], timeout_ms: int = 2_000) -> Run:
+    def speak() -> None:
+        assert receive(theirs, 10**7)[0] == RUN
+        theirs.sendall(frame(STARTED) + b"".join(frames))
+
+    limits, source, workers = Limits(timeout_ms=timeout_ms), Source("return 1"), Workers()
+    run = Run(source, Entry(source.key), "{}", limits, Calls({"t.f": lambda: 1}, limits, workers, lambda _: None, None, None))
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    engine.run(run)
+    speaker.join()
+    workers.close()
+    return run
+
+
+GOOD_END = frame(END, b'{"cpu_ms":1,"peak":1}')
+
+FORGED = {
+    "a huge length": struct.pack("<IB", 2**31, VALUE[0]),
+    "an unknown kind": frame(b"?", b"{}"),
+    "an end before a value": GOOD_END,
+    "two values": frame(VALUE, b"1") + frame(VALUE, b"2") + GOOD_END,
+    "a call after the value": frame(VALUE, b"1") + frame(CALL, b'[1,"t.f",[]]') + GOOD_END,
+    "a call of an unbound name": frame(CALL, b'[1,"db.query",[]]'),
+    "a call out of order": frame(CALL, b'[7,"t.f",[]]'),
+    "a call twice": frame(CALL, b'[1,"t.f",[]]') * 2,
+    "a call of the wrong shape": frame(CALL, b'{"id":1}'),
+    "a call with a boolean id": frame(CALL, b'[true,"t.f",[]]') + frame(CALL, b'[true,"t.f",[]]'),
+    "a log of the wrong shape": frame(LOGS, b'{"lines":[1],"dropped":0}'),
+    "a log of an unknown level": frame(LOGS, b'{"lines":[{"level":"x","message":"","timestamp":0}],"dropped":0}'),
+    "a log that is not JSON": frame(LOGS, b"{"),
+    "an error that is no object": frame(ERROR, b"[]"),
+    "an end of the wrong shape": frame(VALUE, b"1") + frame(END, b'{"cpu_ms":"1"}'),
+    "an end before its time, huge": frame(VALUE, b"1") + frame(END, b"[" * 100_000),
+    "bytes that are no text": frame(ERROR, b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED.keys())
+def test_a_forged_frame_ends_the_run_as_a_crash(engine: tuple[Engine, socket.socket], forged: bytes) -> None:
+    run = converse(*engine, [forged])
+    assert run.outcome.error is not None
+    assert run.outcome.error.code == "ENGINE_CRASHED"
+    assert engine[0].dead
+
+
+def test_half_a_frame_ends_as_a_timeout(engine: tuple[Engine, socket.socket]) -> None:
+    run = converse(*engine, [frame(VALUE, b"12345")[:-2]], timeout_ms=200)
+    assert run.outcome.error is not None
+    assert run.outcome.error.code == "TIMEOUT"
+
+
+@pytest.mark.parametrize("value", [b"nope", b"NaN", b"1e999", b"[" * 5000 + b"]" * 5000, b"[" * 200 + b"]" * 200])
+def test_a_value_that_is_not_our_json_is_refused(engine: tuple[Engine, socket.socket], value: bytes) -> None:
+    run = converse(*engine, [frame(VALUE, value), GOOD_END])
+    assert run.outcome.error is not None
+    assert run.outcome.error.code == "RESULT_NOT_JSON"
+
+
+def test_a_claimed_code_must_be_one_an_engine_may_claim(engine: tuple[Engine, socket.socket]) -> None:
+    run = converse(*engine, [frame(ERROR, b'{"fixed":"CANCELLED","error":{"message":5,"mark":{"code":"x y"}}}'), GOOD_END])
+    assert run.outcome.error is not None
+    assert run.outcome.error.code == "RUNTIME_ERROR"
+
+
+def test_an_honest_engine_is_believed(engine: tuple[Engine, socket.socket]) -> None:
+    assert converse(*engine, [frame(VALUE, b'{"a":1}'), GOOD_END]).outcome.value == {"a": 1}
