@@ -221,7 +221,7 @@ class BusinessDb:
         prepared, guarded = self._database.guarded(statement)
         with self._lock:
             if guarded.is_change and self._transaction is not None:
-                raise invalid("A transaction is open in this run: make changes through it (tx.execute)")
+                raise _refused("A transaction is open in this run: make changes through it (tx.execute)")
         return _outcome(guarded, self._run(prepared, guarded, params))
 
     def begin(self) -> str:
@@ -229,7 +229,7 @@ class BusinessDb:
         with self._lock:
             self._refuse_if_closed()
             if self._transaction is not None:
-                raise invalid(
+                raise _refused(
                     "A transaction is already open in this run; transactions cannot be nested or run side by side"
                 )
             with _in_time(self._database.limits):
@@ -356,9 +356,13 @@ def _in_time(limits: DbLimits) -> Iterator[None]:
         raise timed_out(limits.seconds) from None
 
 
+def _refused(message: str) -> HostError:
+    return HostError("DB_FORBIDDEN", message, retryable=False)
+
+
 def _only_reads(guarded: Guarded) -> None:
     if guarded.is_change:
-        raise HostError("DB_FORBIDDEN", "This call only reads; use sdk.db.execute to change rows", retryable=False)
+        raise _refused("This call only reads; use sdk.db.execute to change rows")
 
 
 def _outcome(guarded: Guarded, rows: Rows) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from services.granted.business_values import as_bytes, decimal_number, float_num
 from services.granted.deadline import Deadline, TimeUp
 from services.granted.sql_dialects import POSTGRES
 from services.granted.sql_guard import Guarded
+from services.granted.sql_tenant import in_the_authors_names
 
 TENANT_SETTING = "dastgoh.tenant"
 _CONNECT_SECONDS = 5
@@ -316,7 +317,7 @@ def _explained(error: psycopg.Error, limits: DbLimits | None) -> Exception:
     if state == "25006":
         return HostError("DB_FORBIDDEN", "This call only reads; use sdk.db.execute to change rows", retryable=False)
     if state[:2] in ("22", "23", "42", "21", "0A"):
-        return HostError("DB_FAILED", words[:500], retryable=False)
+        return HostError("DB_FAILED", in_the_authors_names(words[:500]), retryable=False)
     if state[:2] in ("40", "53", "57", "08") or not state:
         return HostError("DB_FAILED", "The database could not run the statement now", retryable=True)
     return HostError("DB_FAILED", f"The database refused the statement ({state})", retryable=False)

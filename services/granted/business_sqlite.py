@@ -19,6 +19,7 @@ from services.granted.business_values import as_bytes, float_number, invalid, wh
 from services.granted.deadline import Deadline, TimeUp
 from services.granted.sql_dialects import SQLITE
 from services.granted.sql_guard import Guarded
+from services.granted.sql_tenant import in_the_authors_names
 
 _STEPS_BETWEEN_GLANCES = 2_000
 _LIMITS = {
@@ -194,7 +195,7 @@ class SqliteLink:
                 if self._stopped_by is not None:
                     raise self._stopped_by from None
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
-                    raise _explained(error) from None
+                    raise _explained(error, f"{self._secret}_") from None
                 deadline.sleep(0.01)
 
     def _must_stop(self) -> bool:
@@ -312,7 +313,7 @@ def _parameter(value: Any) -> Any:
     return value
 
 
-def _explained(error: sqlite3.Error) -> HostError:
+def _explained(error: sqlite3.Error, prefix: str) -> HostError:
     """SQLite names tables and columns in its messages, never values; its own words are kept for the common cases."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     text = str(error)
@@ -321,7 +322,7 @@ def _explained(error: sqlite3.Error) -> HostError:
     if text == "another tenant":
         return HostError("DB_FORBIDDEN", "The statement would change another tenant's row", retryable=False)
     if code & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE):
-        return HostError("DB_FAILED", text, retryable=False)
+        return HostError("DB_FAILED", in_the_authors_names(text, prefix), retryable=False)
     if code & 0xFF in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM):
         return HostError("DB_ROW_LIMIT", "A value of the statement grew too large", retryable=False)
     if code & 0xFF == sqlite3.SQLITE_READONLY:

@@ -89,6 +89,8 @@ class SqlGuard:
             return self._check(sql)
         except RecursionError:
             raise forbidden("The statement is nested too deeply") from None
+        except SqlglotError as error:
+            raise HostError("DB_FAILED", _syntax_message(error), retryable=False) from None
 
     def _check(self, sql: str) -> Guarded:
         tree = self._parse(sql)
@@ -113,12 +115,9 @@ class SqlGuard:
             raise forbidden(f"The statement is longer than {MAX_TEXT:,} characters; pass values as parameters")
         if _UNWRITABLE.search(sql):
             raise forbidden("The statement contains a control character; pass such values as parameters")
-        try:
-            tokens = self._language.dialect.tokenize(sql)
-            _measure(tokens)
-            trees = self._language.dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
-        except SqlglotError as error:
-            raise HostError("DB_FAILED", _syntax_message(error), retryable=False) from None
+        tokens = self._language.dialect.tokenize(sql)
+        _measure(tokens)
+        trees = self._language.dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
         statements = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
         if len(statements) != 1:
             raise forbidden("Write one statement at a time" if statements else "The statement is empty")

@@ -1,5 +1,6 @@
 """Limits a checked statement to one tenant: every table it reads, the rows it changes, the rows it adds."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,11 @@ TENANT = Tenant()
 # A parameter of the author (its position from 1, or its name), or the tenant.
 Slot = int | str | Tenant
 _CTE_PREFIX = "dastgoh cte"
+
+
+def in_the_authors_names(message: str, prefix: str = "") -> str:
+    """A message of the database, without the names given here to CTEs and views."""
+    return re.sub(rf"{_CTE_PREFIX} \d+ " + (f"|{prefix}" if prefix else ""), "", message)
 
 
 def _refused(message: str) -> HostError:

@@ -310,7 +310,7 @@ def test_transactions_do_not_nest(world: World) -> None:
     db = world.acme
     tx = db.begin()
     error = refused(db.begin)
-    assert (error.code, "nested" in error.message) == ("INVALID_INPUT", True)
+    assert (error.code, "nested" in error.message) == ("DB_FORBIDDEN", True)
     assert "through it" in refused(db.execute, "UPDATE products SET stock = 0").message
     db.rollback(tx)
     db.rollback(db.begin())

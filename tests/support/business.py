@@ -35,6 +35,7 @@ class World:
     owner: Engine
     database: BusinessDatabase
     acme: BusinessDb
+    tenant: str = ACME
 
     @property
     def is_sqlite(self) -> bool:
