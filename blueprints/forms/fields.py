@@ -1,5 +1,6 @@
 """Fields and texts that several forms share."""
 
+from functools import cache
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -22,10 +23,14 @@ def _uuid(value: object) -> UUID:
 
 
 def timezone_choices(*, optional: bool = False) -> list[tuple[str, object]]:
-    zones: list[tuple[str, object]] = [
-        (name, name) for name in sorted(available_timezones()) if "/" in name or name == "UTC"
-    ]
+    zones: list[tuple[str, object]] = [(name, name) for name in _zone_names()]
     return [("", _l("As the business")), *zones] if optional else zones
+
+
+@cache
+def _zone_names() -> list[str]:
+    """Asked once: the answer is a walk through the zone files, too slow for every showing of a form."""
+    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
 
 
 def language_choices() -> list[tuple[str, object]]:
