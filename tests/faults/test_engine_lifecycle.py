@@ -1,0 +1,94 @@
+"""Engines among other processes: a dead parent leaves no child, and long use leaves no trace."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from runtime import Limits, Runtime, RuntimeConfig
+
+PARENT = """
+import sys, time, threading
+from runtime import Runtime, RuntimeConfig
+rt = Runtime(RuntimeConfig(pool_size=2))
+rt.execute("return 1")
+threading.Thread(target=lambda: rt.execute("while (true) {}")).start()
+time.sleep(0.5)
+print(*rt.processes(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_parent_leaves_no_child() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(children) >= 3
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    until = time.monotonic() + 10
+    while any(map(alive, children)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [pid for pid in children if alive(pid)]
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+MIXED = [
+    ("return context.input", None),
+    ("throw new Error('x')", "RUNTIME_ERROR"),
+    ("return await sdk.t.f(context.input)", None),
+    ("const a = ;", "SYNTAX_ERROR"),
+    ("return 1n", "RESULT_NOT_JSON"),
+    ("console.log('x'.repeat(1000)); return context.input", None),
+    ("await sdk.sleep(1); return context.input", None),
+]
+RARE = [
+    ("while (true) {}", "TIMEOUT"),
+    ("const a = []; while (true) a.push(new Uint8Array(1e6).fill(1))", "MEMORY_LIMIT"),
+    ("await new Promise(() => {})", "TIMEOUT"),
+]
+
+
+def mixed_runs(count: int) -> None:
+    dice = random.Random(7)
+    with Runtime(RuntimeConfig(pool_size=2, max_uses=300)) as rt:
+        before = None
+        for at in range(count):
+            source, code = dice.choice(RARE if dice.random() < 0.02 else MIXED)
+            limits = Limits(timeout_ms=60 if code == "TIMEOUT" else 10_000, memory_mb=32)
+            outcome = rt.execute(source, input=at, host={"t.f": lambda value: value}, limits=limits)
+            if code is None:
+                assert outcome.value == at, outcome.error
+            else:
+                assert outcome.error is not None
+                assert outcome.error.code == code
+            if at == count // 4:
+                before = footprint()
+        after = footprint()
+    assert before is not None
+    assert after[0] <= before[0] + 4, "descriptors"
+    assert after[1] <= before[1] + 2, "processes"
+    assert after[2] <= before[2] + 40 * 2**20, "memory"
+
+
+def footprint() -> tuple[int, int, int]:
+    me = psutil.Process()
+    return len(os.listdir("/proc/self/fd")), len(me.children(recursive=True)), me.memory_info().rss
+
+
+def test_mixed_runs_leave_memory_descriptors_and_processes_flat() -> None:
+    mixed_runs(1_000)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_twenty_thousand_mixed_runs_leave_everything_flat() -> None:
+    mixed_runs(20_000)

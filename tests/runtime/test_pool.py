@@ -1,0 +1,202 @@
+"""The pool as its users meet it: fairness, refusal, upkeep, drain, and nothing left behind."""
+
+import gc
+import os
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runtime import Limits, Outcome, Runtime, RuntimeConfig
+from runtime.fairness import Places
+from runtime.nursery import Nursery
+
+
+def settle(condition: object, seconds: float = 10.0) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:  # type: ignore[operator]
+        time.sleep(0.02)
+    return bool(condition())  # type: ignore[operator]
+
+
+def in_thread(work: object) -> threading.Thread:
+    thread = threading.Thread(target=work)  # type: ignore[arg-type]
+    thread.start()
+    return thread
+
+
+def test_tenants_take_turns() -> None:
+    places, order = Places(1), []
+    assert places.take("a", 1, lambda _: None) == "granted"
+
+    def wait(tenant: str) -> None:
+        if places.take(tenant, 10, lambda _: None) == "granted":
+            order.append(tenant)
+            places.give()
+
+    threads = []
+    for tenant in "aaaaaab":
+        waiting = places.waiting
+        threads.append(in_thread(lambda tenant=tenant: wait(tenant)))
+        assert settle(lambda waiting=waiting: places.waiting == waiting + 1)
+    places.give()
+    for thread in threads:
+        thread.join()
+    assert order.index("b") <= 1
+    assert len(order) == 7
+
+
+def test_a_full_pool_refuses_in_time_and_says_so() -> None:
+    with Runtime(RuntimeConfig(pool_size=1, acquire_timeout_ms=200)) as rt:
+        started = threading.Event()
+        busy = in_thread(lambda: rt.execute("await sdk.sleep(1000)", on_start=started.set))
+        started.wait(10)
+        refused = rt.execute("return 1")
+        assert refused.error is not None
+        assert refused.error.code == "POOL_EXHAUSTED"
+        assert refused.metrics.wait_ms >= 190
+        busy.join()
+        assert rt.execute("return 1").value == 1
+
+
+def test_waiting_work_can_be_cancelled() -> None:
+    with Runtime(RuntimeConfig(pool_size=1)) as rt:
+        started, outcomes = threading.Event(), []
+        busy = in_thread(lambda: rt.execute("await sdk.sleep(700)", on_start=started.set))
+        started.wait(10)
+        waiting = in_thread(lambda: outcomes.append(rt.execute("return 1", execution_id="w")))
+        assert settle(lambda: rt.metrics()["pool"]["waiting"] == 1)
+        assert rt.cancel("w")
+        waiting.join(0.5)
+        assert outcomes[0].error.code == "CANCELLED"
+        busy.join()
+
+
+def test_fifty_threads_share_a_small_pool() -> None:
+    with Runtime(RuntimeConfig(pool_size=2)) as rt:
+        values: list[object] = []
+        threads = [
+            in_thread(lambda at=at: values.append(rt.execute("return context.input", input=at, tenant=str(at % 5)).value))
+            for at in range(50)
+        ]
+        for thread in threads:
+            thread.join()
+        assert sorted(values) == list(range(50))  # type: ignore[type-var]
+
+
+def test_worn_engines_are_replaced() -> None:
+    with Runtime(RuntimeConfig(pool_size=1, warm=1, max_uses=3)) as rt:
+        assert [rt.execute("return 1").value for _ in range(10)] == [1] * 10
+        assert settle(lambda: rt.metrics()["pool"]["destroyed"].get("uses", 0) >= 3)
+    with Runtime(RuntimeConfig(pool_size=1, warm=1, max_age_s=0.05)) as rt:
+        rt.execute("await sdk.sleep(100)")
+        assert settle(lambda: "age" in rt.metrics()["pool"]["destroyed"])
+
+
+def test_idle_engines_are_looked_after() -> None:
+    config = RuntimeConfig(pool_size=4, warm=1, idle_s=0, health_interval_s=0.2)
+    with Runtime(config) as rt:
+        threads = [in_thread(lambda: rt.execute("await sdk.sleep(300)")) for _ in range(4)]
+        for thread in threads:
+            thread.join()
+        assert settle(lambda: rt.metrics()["pool"]["destroyed"].get("idle", 0) >= 2)
+        victim = next(pid for pid in rt.processes()[1:])
+        os.kill(victim, 19)  # stopped: it lives, but does not answer
+        time.sleep(0)
+        os.kill(victim, 9)
+        assert settle(lambda: victim not in rt.processes())
+        assert rt.execute("return 1").value == 1
+
+
+def test_a_failing_creation_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.nursery.START", "import sys; sys.exit('no V8 here')")
+    rt = Runtime(RuntimeConfig(pool_size=1))
+    outcome = rt.execute("return 1")
+    assert outcome.error is not None
+    assert outcome.error.code == "POOL_EXHAUSTED"
+    assert "no V8 here" in outcome.error.message
+    assert rt.metrics()["pool"]["errors"] > 0
+    assert rt.probe() is not None
+    rt.close(0)
+
+
+def test_closing_lets_running_work_finish_and_tells_waiting_work() -> None:
+    rt = Runtime(RuntimeConfig(pool_size=1))
+    outcomes: dict[str, Outcome] = {}
+    started = threading.Event()
+    running = in_thread(lambda: outcomes.update(run=rt.execute("await sdk.sleep(500); return 'done'", on_start=started.set)))
+    started.wait(10)
+    waiting = in_thread(lambda: outcomes.update(wait=rt.execute("return 1")))
+    assert settle(lambda: rt.metrics()["pool"]["waiting"] == 1)
+    rt.close(drain_seconds=10)
+    running.join()
+    waiting.join()
+    assert outcomes["run"].value == "done"
+    assert outcomes["wait"].error is not None
+    assert outcomes["wait"].error.code == "POOL_EXHAUSTED"
+    late = rt.execute("return 1").error
+    assert late is not None
+    assert late.details == {"reason": "closed"}
+
+
+def test_closing_ends_what_does_not_finish() -> None:
+    rt = Runtime(RuntimeConfig(pool_size=1))
+    outcomes: list[Outcome] = []
+    started = threading.Event()
+    running = in_thread(lambda: outcomes.append(rt.execute("while (true) {}", on_start=started.set)))
+    started.wait(10)
+    rt.close(drain_seconds=0.1)
+    running.join(5)
+    assert outcomes[0].error is not None
+    assert outcomes[0].error.code == "CANCELLED"
+
+
+def test_nothing_is_left_after_closing() -> None:
+    gc.collect()
+    files, threads = len(os.listdir("/proc/self/fd")), set(threading.enumerate())
+    rt = Runtime(RuntimeConfig(pool_size=2))
+    for source in ("return await sdk.t.f()", "while (true) {}", "throw 1", "const a = []; while (true) a.push(new Uint8Array(1e6).fill(1))"):
+        rt.execute(source, host={"t.f": lambda: 1}, limits=Limits(timeout_ms=300, memory_mb=32))
+    processes = rt.processes()
+    rt.close()
+    assert not [pid for pid in processes if psutil.pid_exists(pid)]
+    assert settle(lambda: set(threading.enumerate()) <= threads)
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= files
+
+
+def test_a_broken_zygote_is_replaced() -> None:
+    with Runtime(RuntimeConfig(pool_size=1)) as rt:
+        assert rt.execute("return 1").value == 1
+        os.kill(rt.processes()[0], 9)
+        assert settle(lambda: rt.execute("return 2").value == 2)
+
+
+def test_engines_are_locked_down() -> None:
+    with Runtime(RuntimeConfig(pool_size=1)) as rt:
+        rt.execute("return 1")
+        assert {"rlimits", "seccomp", "no_new_privileges"} <= set(rt.means())
+        for pid in rt.processes()[1:]:
+            status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+            assert status["Seccomp"].strip() == "2"
+            assert status["NoNewPrivs"].strip() == "1"
+            assert int(status["CapEff"], 16) == 0
+            assert "SECRET" not in Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+
+
+def test_engines_start_small() -> None:
+    with Runtime(RuntimeConfig(pool_size=1)) as rt:
+        rt.execute("return 1")
+        time.sleep(0.3)
+        for pid in rt.processes()[1:]:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            assert sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) < 12 * 1024
+
+
+def test_a_closed_nursery_gives_no_engines() -> None:
+    nursery = Nursery(1)
+    nursery.close()
+    with pytest.raises(Exception, match="closed"):
+        nursery.fork(None, 0)  # type: ignore[arg-type]
