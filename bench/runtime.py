@@ -182,5 +182,3 @@ def _bare() -> tuple[dict[str, float], float]:
     done = subprocess.run([sys.executable, "-c", BARE], input=given, capture_output=True, text=True, check=True)
     times, large = json.loads(done.stdout)
     return times, large
-
-

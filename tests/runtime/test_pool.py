@@ -78,7 +78,9 @@ def test_fifty_threads_share_a_small_pool() -> None:
     with Runtime(RuntimeConfig(pool_size=2)) as rt:
         values: list[object] = []
         threads = [
-            in_thread(lambda at=at: values.append(rt.execute("return context.input", input=at, tenant=str(at % 5)).value))
+            in_thread(
+                lambda at=at: values.append(rt.execute("return context.input", input=at, tenant=str(at % 5)).value)
+            )
             for at in range(50)
         ]
         for thread in threads:
@@ -126,7 +128,9 @@ def test_closing_lets_running_work_finish_and_tells_waiting_work() -> None:
     rt = Runtime(RuntimeConfig(pool_size=1))
     outcomes: dict[str, Outcome] = {}
     started = threading.Event()
-    running = in_thread(lambda: outcomes.update(run=rt.execute("await sdk.sleep(500); return 'done'", on_start=started.set)))
+    running = in_thread(
+        lambda: outcomes.update(run=rt.execute("await sdk.sleep(500); return 'done'", on_start=started.set))
+    )
     started.wait(10)
     waiting = in_thread(lambda: outcomes.update(wait=rt.execute("return 1")))
     assert settle(lambda: rt.metrics()["pool"]["waiting"] == 1)
@@ -157,7 +161,12 @@ def test_nothing_is_left_after_closing() -> None:
     gc.collect()
     files, threads = len(os.listdir("/proc/self/fd")), set(threading.enumerate())
     rt = Runtime(RuntimeConfig(pool_size=2))
-    for source in ("return await sdk.t.f()", "while (true) {}", "throw 1", "const a = []; while (true) a.push(new Uint8Array(1e6).fill(1))"):
+    for source in (
+        "return await sdk.t.f()",
+        "while (true) {}",
+        "throw 1",
+        "const a = []; while (true) a.push(new Uint8Array(1e6).fill(1))",
+    ):
         rt.execute(source, host={"t.f": lambda: 1}, limits=Limits(timeout_ms=300, memory_mb=32))
     processes = rt.processes()
     rt.close()
@@ -179,7 +188,9 @@ def test_engines_are_locked_down() -> None:
         rt.execute("return 1")
         assert {"rlimits", "seccomp", "no_new_privileges"} <= set(rt.means())
         for pid in rt.processes()[1:]:
-            status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+            status = dict(
+                line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+            )
             assert status["Seccomp"].strip() == "2"
             assert status["NoNewPrivs"].strip() == "1"
             assert int(status["CapEff"], 16) == 0

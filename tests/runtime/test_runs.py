@@ -33,7 +33,12 @@ def test_undefined_is_none(rt: Runtime) -> None:
 
 
 def test_line_and_column_of_a_syntax_error_are_exact_on_every_line(rt: Runtime) -> None:
-    for source, line, column in [("const b=;", 1, 9), ("const a=1;\nconst b=;", 2, 9), ("if (1) {", 1, 9), ("a }", 1, 3)]:
+    for source, line, column in [
+        ("const b=;", 1, 9),
+        ("const a=1;\nconst b=;", 2, 9),
+        ("if (1) {", 1, 9),
+        ("a }", 1, 3),
+    ]:
         error = rt.validate(source)
         assert error is not None
         assert (error.code, error.line) == ("SYNTAX_ERROR", line)
@@ -89,7 +94,12 @@ def test_fatal_and_retry_after_decide_about_the_next_attempt(rt: Runtime) -> Non
     later = rt.execute("throw new sdk.RetryAfter(30, 'busy')").error
     assert fatal is not None
     assert later is not None
-    assert (fatal.code, fatal.retryable, fatal.details, fatal.message) == ("RUNTIME_ERROR", False, {"fatal": True}, "never again")
+    assert (fatal.code, fatal.retryable, fatal.details, fatal.message) == (
+        "RUNTIME_ERROR",
+        False,
+        {"fatal": True},
+        "never again",
+    )
     assert (later.retryable, later.details) == (True, {"retry_after": 30})
 
 
@@ -142,7 +152,9 @@ def test_host_calls_run_concurrently_and_are_traced(rt: Runtime) -> None:
 
     told: list[CallTrace] = []
     began = time.monotonic()
-    outcome = rt.execute("return await Promise.all([1,2,3,4].map(n => sdk.t.slow(n)))", host={"t": {"slow": slow}}, on_call=told.append)
+    outcome = rt.execute(
+        "return await Promise.all([1,2,3,4].map(n => sdk.t.slow(n)))", host={"t": {"slow": slow}}, on_call=told.append
+    )
     assert outcome.value == [1, 2, 3, 4]
     assert time.monotonic() - began < 0.75
     assert [(call.name, call.outcome) for call in outcome.calls] == [("t.slow", "ok")] * 4
@@ -158,7 +170,10 @@ def test_host_errors_carry_their_code_and_nothing_of_ours(rt: Runtime) -> None:
         raise RuntimeError("/secret/path")
 
     host = {"t": {"refuse": refuse, "bug": bug}}
-    caught = rt.execute("try { await sdk.t.refuse() } catch (e) { return [e.code, e.message, e.details, e instanceof Error] }", host=host)
+    caught = rt.execute(
+        "try { await sdk.t.refuse() } catch (e) { return [e.code, e.message, e.details, e instanceof Error] }",
+        host=host,
+    )
     assert caught.value == ["HTTP_BLOCKED", "not that address", {"host": "10.0.0.1"}, True]
     error = rt.execute("\nawait sdk.t.refuse()", host=host).error
     assert error is not None
@@ -253,7 +268,13 @@ def test_a_transaction_commits_on_return_and_rolls_back_on_throw(rt: Runtime) ->
 def test_once_runs_a_thing_once(rt: Runtime) -> None:
     answers = iter([{"state": "wait", "retry_ms": 5}, {"state": "run", "token": "k"}, {"state": "done", "value": 9}])
     finished: list[object] = []
-    host = {"once": {"begin": lambda key: next(answers), "finish": lambda *args: finished.append(args), "fail": lambda *args: None}}
+    host = {
+        "once": {
+            "begin": lambda key: next(answers),
+            "finish": lambda *args: finished.append(args),
+            "fail": lambda *args: None,
+        }
+    }
     assert rt.execute("return [await sdk.once('a', () => 7), await sdk.once('a', () => 8)]", host=host).value == [7, 9]
     assert finished == [("a", "k", 7)]
 

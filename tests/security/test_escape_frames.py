@@ -43,7 +43,9 @@ def converse(engine: Engine, theirs: socket.socket, frames: list[bytes], timeout
         theirs.sendall(frame(STARTED) + b"".join(frames))
 
     limits, source, workers = Limits(timeout_ms=timeout_ms), Source("return 1"), Workers()
-    run = Run(source, Entry(source.key), "{}", limits, Calls({"t.f": lambda: 1}, limits, workers, lambda _: None, None, None))
+    run = Run(
+        source, Entry(source.key), "{}", limits, Calls({"t.f": lambda: 1}, limits, workers, lambda _: None, None, None)
+    )
     speaker = threading.Thread(target=speak)
     speaker.start()
     engine.run(run)
@@ -97,7 +99,9 @@ def test_a_value_that_is_not_our_json_is_refused(engine: tuple[Engine, socket.so
 
 
 def test_a_claimed_code_must_be_one_an_engine_may_claim(engine: tuple[Engine, socket.socket]) -> None:
-    run = converse(*engine, [frame(ERROR, b'{"fixed":"CANCELLED","error":{"message":5,"mark":{"code":"x y"}}}'), GOOD_END])
+    run = converse(
+        *engine, [frame(ERROR, b'{"fixed":"CANCELLED","error":{"message":5,"mark":{"code":"x y"}}}'), GOOD_END]
+    )
     assert run.outcome.error is not None
     assert run.outcome.error.code == "RUNTIME_ERROR"
 
