@@ -308,14 +308,14 @@ HARMLESS = ("1+1+", "UNION SELECT 1", "generate_series", "SELECT " + "-" * 9)
 
 
 @pytest.fixture(scope="module")
-def shared(make_world: Callable[..., World]) -> World:
-    return make_world()
+def shared(make_lasting_world: Callable[..., World]) -> World:
+    return make_lasting_world()
 
 
 @pytest.fixture(scope="module")
-def alone(make_world: Callable[..., World]) -> World:
+def alone(make_lasting_world: Callable[..., World]) -> World:
     """The same world without the stranger: what Acme sees must be the same in both."""
-    return make_world(alone=True)
+    return make_lasting_world(alone=True)
 
 
 def coded(error: HostError) -> tuple[str, str]:

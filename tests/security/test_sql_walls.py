@@ -119,8 +119,8 @@ def test_no_connection_remembers_the_tenant_before(walled: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(make_world: Callable[..., World]) -> tuple[World, World]:
-    return make_world(), make_world(alone=True)
+def pair(make_lasting_world: Callable[..., World]) -> tuple[World, World]:
+    return make_lasting_world(), make_lasting_world(alone=True)
 
 
 LABELS = {"clients": "name", "products": "name", "orders": "status", "payments": "method"}

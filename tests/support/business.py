@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
 from services.granted.business_db import BusinessDatabase, BusinessDb
 from services.granted.business_link import DbLimits
@@ -63,19 +64,44 @@ class World:
         self.owner.dispose()
 
 
+MakeWorld = Callable[..., World]
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
 def make_world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., World]]:
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeWorld]:
     """Makes worlds of their own on one kind of database; with `alone`, one where Globex has no rows."""
+    yield from _maker(kind, request, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def make_lasting_world(
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeWorld]:
+    """The same for a whole file of tests."""
+    yield from _maker(kind, request, tmp_path_factory)
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    return make_world()
+
+
+def _maker(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[MakeWorld]:
     made: list[World] = []
 
     def make(
         alone: bool = False, limits: DbLimits | None = None, running_call: Any = lambda: None, **options: Any
     ) -> World:
-        url = _empty_database(request, tmp_path_factory)
+        url = _empty_database(kind, request, folders)
         create_demo_business(url, {"acme": ACME} if alone else {"acme": ACME, "globex": GLOBEX})
-        owner = create_engine(_driver(url))
+        owner = create_engine(_driver(url), poolclass=NullPool)
         with owner.begin() as db:
             for statement in _MARK:
                 db.execute(text(statement), {"t": GLOBEX})
@@ -88,14 +114,9 @@ def make_world(
         world.close()
 
 
-@pytest.fixture
-def world(make_world: Callable[..., World]) -> World:
-    return make_world()
-
-
-def _empty_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    if request.param == "sqlite":
-        path: Path = tmp_path_factory.mktemp("business") / "business.db"
+def _empty_database(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> str:
+    if kind == "sqlite":
+        path: Path = folders.mktemp("business") / "business.db"
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("postgres_server").create(f"business_{uuid.uuid4().hex[:12]}")
     return url
