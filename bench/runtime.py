@@ -78,10 +78,12 @@ def _latencies(rt: Runtime) -> dict[str, object]:
 
 
 def _sources(rt: Runtime) -> dict[str, object]:
-    return {
-        f"new_source_{kb}kb_ms": percentiles(_times(lambda at, kb=kb: _run(rt, f"{_script(kb)}//{at}"), 30))
-        for kb in (5, 100, 1_000)
-    }
+    return {f"new_source_{kb}kb_ms": percentiles(_new_sources(rt, kb)) for kb in (5, 100, 1_000)}
+
+
+def _new_sources(rt: Runtime, kilobytes: int) -> list[float]:
+    script = _script(kilobytes)
+    return _times(lambda at: _run(rt, f"{script}//{at}"), 30)
 
 
 def _script(kilobytes: int) -> str:
