@@ -22,7 +22,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 # What is lost in a crash is of no interest here; waiting for the disk is.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
-SMALL = {"shared_buffers": "64MB", "max_connections": "200"}
+SMALL = {"shared_buffers": "64MB", "max_connections": "500"}
 
 
 class PostgresServer:
