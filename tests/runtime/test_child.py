@@ -1,0 +1,229 @@
+"""The engine's own code, run in this process beside a socket, so that its every branch can be looked at."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runtime import child, digests, driver, sandbox, zygote
+from runtime.wire import (
+    ANSWER,
+    CALL,
+    CHECK,
+    END,
+    ERROR,
+    LOGS,
+    PING,
+    PONG,
+    READY,
+    RUN,
+    STARTED,
+    VALUE,
+    VERDICT,
+    frame,
+    receive,
+)
+from runtime.workers import Workers
+
+
+class Parent:
+    """The other end of an engine that lives on a thread."""
+
+    def __init__(self) -> None:
+        self.sock, theirs = socket.socketpair()
+        library = driver.start(zygote.FLAGS)
+        wake = os.pipe()
+        self.thread = threading.Thread(
+            target=lambda: child.Child(theirs, library, child.Gauge(), wake, ["none"], 1).serve(), daemon=True
+        )
+        self.thread.start()
+        self.runs = 0
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        self.sock.sendall(frame(kind, payload))
+
+    def hear(self) -> tuple[bytes, Any]:
+        self.sock.settimeout(20)
+        kind, payload = receive(self.sock, 10**8)
+        return kind, json.loads(payload) if payload else None
+
+    def run(self, source: str, **more: Any) -> None:
+        self.runs += 1
+        order = {
+            "run": self.runs, "key": source, "name": "script.js", "checked": False, "keep": False,
+            "memory": 256 * 2**20, "cpu_s": 60, "log_lines": 20, **more,
+        }  # fmt: skip
+        settings = {
+            "names": ["t.f"],
+            "maxOutput": 10**6,
+            "maxCall": 10**6,
+            "maxLine": 500,
+            "timeout": 1000,
+            "context": {},
+        }
+        self.send(RUN, child.pack(order, source if not more.get("silent") else "", json.dumps(settings)))
+        assert self.hear()[0] == STARTED
+
+    def value(self, source: str, **more: Any) -> Any:
+        self.run(source, **more)
+        kind, value = self.hear()
+        assert kind == VALUE
+        assert self.hear()[0] == END
+        return value
+
+
+@pytest.fixture
+def parent() -> Iterator[Parent]:
+    parent = Parent()
+    assert parent.hear()[0] == READY
+    yield parent
+    parent.sock.close()
+    parent.thread.join(10)
+    assert not parent.thread.is_alive()
+
+
+def test_it_answers_pings_and_checks_without_running(parent: Parent) -> None:
+    parent.send(PING)
+    assert parent.hear() == (PONG, None)
+    parent.send(CHECK, b"return 1")
+    assert parent.hear() == (VERDICT, None)
+    parent.send(CHECK, b"const = 1")
+    kind, verdict = parent.hear()
+    assert kind == VERDICT
+    assert verdict["fixed"] == "SYNTAX_ERROR"
+
+
+def test_it_runs_one_script_after_another_and_keeps_hot_ones(parent: Parent) -> None:
+    for at in range(3):
+        assert parent.value(f"return {at} + 'ў'", keep=True) == f"{at}ў"
+    assert parent.value("return 2 + 'ў'", keep=True, silent=True) == "2ў"
+
+
+def test_it_reports_errors_and_bad_syntax(parent: Parent) -> None:
+    for source, fixed in (
+        ("throw new Error('x')", None),
+        ("const = 1", "SYNTAX_ERROR"),
+        ("return 1n", "RESULT_NOT_JSON"),
+    ):
+        parent.run(source)
+        kind, report = parent.hear()
+        assert kind == ERROR
+        assert report.get("fixed") == fixed
+        assert parent.hear()[0] == END
+
+
+def test_it_passes_calls_on_and_ignores_answers_to_other_runs(parent: Parent) -> None:
+    parent.run("return [await sdk.t.f('ў'), await sdk.t.f(2)]")
+    assert parent.hear() == (CALL, [1, "t.f", ["ў"]])
+    parent.send(ANSWER, child.pack_answer(99, b'[1,true,"wrong"]'))
+    parent.send(ANSWER, child.pack_answer(1, b'[1,true,"right"]'))
+    assert parent.hear() == (CALL, [2, "t.f", [2]])
+    parent.send(ANSWER, child.pack_answer(1, b'[2,true,"too"]'))
+    assert parent.hear() == (VALUE, ["right", "too"])
+    assert parent.hear()[0] == END
+
+
+def test_it_keeps_time_and_sheds_the_middle_of_a_flood(parent: Parent) -> None:
+    source = """const gone = setTimeout(() => console.log('never'), 1); clearTimeout(gone);
+        for (let i = 0; i < 100; i++) console.log(i); await sdk.sleep(5); return sdk.crypto.hash('sha256', '')"""
+    parent.run(source)
+    lines, dropped = [], 0
+    while (heard := parent.hear())[0] == LOGS:
+        lines += [line["message"] for line in heard[1]["lines"]]
+        dropped += heard[1]["dropped"]
+    assert heard[0] == VALUE
+    assert parent.hear()[0] == END
+    assert lines[:3] == ["0", "1", "2"]
+    assert lines[-1] == "99"
+    assert len(lines) + dropped == 100
+
+
+def test_an_order_that_comes_early_is_put_aside(parent: Parent) -> None:
+    parent.run("return 1")
+    assert parent.hear()[0] == VALUE
+    parent.send(PING)
+    assert [parent.hear()[0] for _ in range(2)] == [END, PONG]
+
+
+def test_digests_refuse_what_they_do_not_know() -> None:
+    def error(operation: str, *arguments: Any) -> str:
+        return str(json.loads(digests.answer(json.dumps([operation, arguments])))["error"])
+
+    assert "algorithm" in error("hash", "md4", {"text": ""}, "hex")
+    assert "encoding" in error("hash", "SHA-256", {"text": ""}, "latin")
+    assert "0 to" in error("bytes", 10**9)
+    assert "0 to" in error("bytes", True)
+    assert error("nothing") == "bad arguments"
+    assert error("hash") == "bad arguments"
+
+
+def verdict(program: bytes, number: int, argument: int = 0, architecture: int = 0xC000003E) -> int:
+    """What the kernel would decide."""
+    data = {0: number, 4: architecture, 16: argument}
+    steps = list(struct.iter_unpack("=HBBI", program))
+    at = held = 0
+    while True:
+        code, yes, no, value = steps[at]
+        if code == 0x06:
+            return int(value)
+        if code == 0x20:
+            held = data[value]
+        else:
+            at += yes if (held == value if code == 0x15 else held & value) else no
+        at += 1
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_lets_threads_be_made_and_nothing_else(machine: str) -> None:
+    architecture, numbers = sandbox._MACHINES[machine]
+    program = sandbox.build_filter(architecture, numbers, pid=77)
+    allow, refuse, unknown = 0x7FFF0000, 0x00050001, 0x00050026
+
+    def decide(name: str, argument: int = 0) -> int:
+        return verdict(program, numbers[name], argument, architecture)
+
+    assert decide("read") == allow
+    assert decide("clone", 0x10000) == allow
+    assert decide("clone", 17) == refuse
+    assert decide("clone3") == unknown
+    assert decide("tgkill", 77) == allow
+    assert decide("tgkill", 1) == refuse
+    assert decide("prlimit64", 5) == refuse
+    assert verdict(program, 9_999, 0, architecture) == refuse
+    assert verdict(program, numbers["read"], 0, 1) == 0x80000000
+
+
+def test_a_changed_binding_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver.binding, "init_mini_racer", lambda **_: object())
+    with pytest.raises(driver.BindingChanged, match="mr_eval"):
+        driver.start(())
+    monkeypatch.delattr(driver.binding, "MR_CALLBACK")
+    with pytest.raises(driver.BindingChanged):
+        driver.start(())
+
+
+def test_v8_honours_every_flag() -> None:
+
+    code = "from runtime import driver, zygote; print(driver.v8_version(driver.start(zygote.FLAGS)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "unrecognized" not in done.stderr + done.stdout
+    assert done.stdout.strip()[0].isdigit()
+
+
+def test_the_workers_wait_for_work_and_leave_when_idle() -> None:
+
+    workers, done = Workers(idle_s=0.1), threading.Event()
+    workers.submit(done.set)
+    assert done.wait(5)
+    time.sleep(0.5)
+    assert not workers._threads
+    workers.submit(done.set)
+    workers.close()
