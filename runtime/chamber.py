@@ -16,11 +16,13 @@ MAILBOX_BYTES = 16 + 64 * 1024
 CALL, LOG, VALUE, FAIL, CRYPTO, TIMER, UNTIMER = range(1, 8)
 _WIDE, _MORE = 1, 2
 
-# A script is the body of an async arrow function that begins on its own first line.
-HEAD, TAIL = "(async()=>{", "\n})"
-# The same source must stand as the body of a function declaration too. After a brace that closes too much, the one
-# goes on with `)` or `,`, the other with a statement: nothing is both, so no source can close its wrapper.
-GUARD_HEAD, GUARD_TAIL = "if(0){async function f(){", "\n}}"
+# A script is the body of an async function that begins on its own first line. V8 compiles a function in parentheses at
+# once, an arrow function only when it is called: a prepared isolate must have it compiled.
+HEAD, TAIL = "(async function(){", "\n})"
+# Before that, the same source must stand as the body of a function declaration and as that of an arrow function. After a
+# brace that closes too much, the one goes on with a statement, the other with `)` or `,`: nothing is both, so no source
+# can close its wrapper.
+GUARDS = (("if(0){async function f(){", "\n}}"), ("(async()=>{", "\n})"))
 
 Heard = Callable[[int, str], str | None]
 
@@ -49,11 +51,10 @@ class Chamber:
         self._enter = isolate.call(boot, arguments)
         self._start, self._message = isolate.evaluate("[0]"), isolate.evaluate("[0]")
 
-    def check(self, source: str, both: bool) -> None:
+    def check(self, source: str) -> None:
         """Parse without running anything: a label nobody declares makes the whole text a syntax error at its end."""
-        self._parse_only(GUARD_HEAD, source, GUARD_TAIL)
-        if both:
-            self._parse_only(HEAD, source, TAIL)
+        for head, tail in GUARDS:
+            self._parse_only(head, source, tail)
 
     def compile(self, source: str, name: str) -> None:
         """Make the function; it is not run. The source must have been checked."""

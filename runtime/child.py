@@ -153,7 +153,7 @@ class Child:
     def _check(self, source: bytes) -> None:
         chamber = self._take(None)
         try:
-            chamber.check(source.decode(), both=True)
+            chamber.check(source.decode())
         except (BadSyntax, ScriptFailure) as failure:
             self.send(VERDICT, json.dumps(_failure_report(failure)))
         else:
@@ -217,7 +217,7 @@ class Run:
         try:
             if source is not None:
                 if not self._order["checked"]:
-                    self.chamber.check(source, both=False)
+                    self.chamber.check(source)
                 self.chamber.compile(source, self._order["name"])
         except (BadSyntax, ScriptFailure) as failure:
             self._end(ERROR, json.dumps(_failure_report(failure)))

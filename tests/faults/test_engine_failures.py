@@ -11,9 +11,10 @@ ROOMY = Limits(timeout_ms=20_000, memory_mb=64)
 FRUGAL = Limits(timeout_ms=10_000, cpu_ms=200)
 
 FAILURES = [
+    ("a flat microtask loop", "for (;;) await null", LOOP, {"TIMEOUT"}),
     ("an endless loop", "while (true) {}", LOOP, {"TIMEOUT"}),
     ("a loop in a promise reaction", "await null; while (true) {}", LOOP, {"TIMEOUT"}),
-    ("a microtask loop", "const f = () => Promise.resolve().then(f); await f()", LOOP, {"TIMEOUT"}),
+    ("a microtask loop", "const f = () => Promise.resolve().then(f); await f()", LOOP, {"TIMEOUT", "MEMORY_LIMIT"}),
     ("an await that never ends", "await new Promise(() => {})", LOOP, {"TIMEOUT"}),
     ("a back-reference regex", r"return /^(a+)+\1$/.test('a'.repeat(40) + 'b')", LOOP, {"TIMEOUT"}),
     ("a sort that does not yield", "const a=[...Array(1e6).keys()]; for(;;) a.sort(() => 0.5 - Math.random())", LOOP, {"TIMEOUT"}),

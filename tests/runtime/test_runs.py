@@ -50,7 +50,7 @@ def test_line_and_column_of_a_syntax_error_are_exact_on_every_line(rt: Runtime) 
 @pytest.mark.parametrize(
     "source",
     ["})", "}); globalThis.x = 1; (async()=>{", "}}; globalThis.x = 1; if(0){async function g(){", "}, (async()=>{", "}\n)//",
-     "}, a, async()=>{", "/*", "`", "}}{{", "} await 1; {"],
+     "}, a, async()=>{", "/*", "`", "}}{{", "} await 1; {", "}(1), async function(){", "}.x, function(){", "}`${1}`, async () => {"],
 )  # fmt: skip
 def test_a_source_that_closes_its_wrapper_is_a_syntax_error_and_runs_nothing(rt: Runtime, source: str) -> None:
     for outcome in (rt.validate(source), rt.execute(source).error):

@@ -19,7 +19,7 @@ ATTEMPTS = [
     ("require", "return require('fs')"),
     ("notify", "return notify()"),
     ("caller", "return (function f() { return f.caller.caller })()"),
-    ("arguments of the wrapper", "return arguments.callee"),
+    ("the wrapper's constructor", "return arguments.callee.constructor('return 1')()"),
     ("an unbound name", "return await sdk.db.query('select 1')"),
 ]
 
