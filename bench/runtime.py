@@ -55,11 +55,12 @@ def measure() -> dict[str, object]:
     bare, bare_large_ms = _bare()
     with Runtime(RuntimeConfig(pool_size=2, limits=LIMITS)) as rt:
         _warm(rt)
+        private_mb = _private_mb(rt)
         result = _latencies(rt)
+        result["engine_private_mb"] = private_mb
         result["cached_speedup"] = round(bare_large_ms / _prepared_run_ms(rt), 2)
         result |= _sources(rt)
         result["cpu_ratio_to_bare"] = round(max(_cpu_ms(rt, body) / bare[name] for name, body in CPU_BOUND.items()), 3)
-        result["engine_private_mb"] = _private_mb(rt)
         result["kill_to_next_ms"] = _kills(rt, 1_000)
         result["means"] = rt.means()
     result["acquire_ms"] = _acquire()
@@ -169,7 +170,7 @@ def _warm(rt: Runtime) -> None:
 
 
 def _private_mb(rt: Runtime) -> float:
-    """Of the largest idle engine, after everything above went through it."""
+    """Of the largest idle engine that has run small scripts; what large hot ones keep prepared comes on top."""
     sizes = [_private_kb(pid) for pid in rt.processes()[1:]]
     return round(max(sizes, default=0) / 1024, 1)
 
