@@ -28,6 +28,7 @@ from blueprints import (
     profile,
     requests,
     roles,
+    search,
     security,
     tenants,
     tokens,
@@ -47,7 +48,7 @@ from settings import Settings
 
 VERSION = "0.1.0"
 T = TypeVar("T")
-PAGES = (dashboard, auth, profile, users, roles, tokens, tenants, settings_pages, audit, preferences, health)
+PAGES = (dashboard, auth, profile, users, roles, tokens, tenants, settings_pages, audit, preferences, search, health)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

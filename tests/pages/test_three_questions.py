@@ -17,7 +17,7 @@ SignIn = Callable[[Person], Browser]
 PUBLIC = {"static", "auth.sign_in", "auth.start_session", "auth.sign_out", "auth.accept_link", "health.live", "health.ready",
           "preferences.language", "preferences.theme", "dashboard.favicon"}  # fmt: skip
 FOR_ADMINS = ["/users", "/users/invite", "/roles", "/roles/new", "/settings", "/audit"]
-FOR_MEMBERS = ["/", "/profile", "/tokens", "/tokens/new"]
+FOR_MEMBERS = ["/", "/profile", "/tokens", "/tokens/new", "/search", "/search?q=a"]
 
 
 def test_every_route_says_who_may(app: Flask) -> None:
@@ -131,3 +131,25 @@ def test_an_admin_cannot_be_left_out(alice: Person, sign_in: SignIn, app: Flask)
     assert answer.status_code == 422
     with app.app_context(), as_system(db.session):
         assert db.session.get_one(User, alice.id).role_id != viewer
+
+
+def test_search_finds_pages_and_people_but_never_beyond_the_reader(
+    alice: Person, bob: Person, charlie: Person, sign_in: SignIn
+) -> None:
+    admin, viewer = sign_in(alice), sign_in(bob)
+
+    assert f"/users/{bob.id}" in admin.get("/search?q=bob").text
+    assert f"/users/{charlie.id}" not in admin.get("/search?q=charlie").text
+    assert 'href="/audit"' in admin.get("/search?q=audit").text
+    assert f"/users/{alice.id}" not in viewer.get("/search?q=alice").text
+    assert admin.get("/search?q=%27%22%3Cscript%3E" + "x" * 500).status_code == 200
+
+
+def test_a_nul_is_refused_wherever_it_stands(alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+
+    assert {
+        browser.get(f"{path}=%00x").status_code for path in ("/search?q", "/users?q", "/audit?actor", "/audit?action")
+    } == {400}
+    browser.get("/profile")
+    assert browser.post("/profile", first_name="a\0b").status_code == 400
