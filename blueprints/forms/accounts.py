@@ -3,7 +3,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length
 
-from blueprints.forms.fields import clean, language_choices, no_control_characters, timezone_choices
+from blueprints.forms.fields import ZoneField, clean, language_choices, no_control_characters
 from services.passwords import MAX_LENGTH, MIN_LENGTH
 
 _REQUIRED = _l("This field is required.")
@@ -48,4 +48,4 @@ class ProfileForm(FlaskForm):
     theme = SelectField(
         _l("Theme"), choices=[("system", _l("As the system")), ("light", _l("Light")), ("dark", _l("Dark"))]
     )
-    timezone = SelectField(_l("Time zone"), choices=lambda: timezone_choices(optional=True))
+    timezone = ZoneField(_l("Time zone"), optional=True)

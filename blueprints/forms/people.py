@@ -4,7 +4,7 @@ from wtforms import BooleanField, DateField, EmailField, SelectField, SelectMult
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from blueprints.forms.fields import IdField, clean, language_choices, no_control_characters, timezone_choices
+from blueprints.forms.fields import IdField, ZoneField, clean, language_choices, no_control_characters
 
 _REQUIRED = _l("This field is required.")
 
@@ -46,7 +46,7 @@ class TokenForm(FlaskForm):
 class TenantForm(FlaskForm):
     name = StringField(_l("Name"), filters=[clean],
                        validators=[InputRequired(_REQUIRED), Length(2, 200), no_control_characters])  # fmt: skip
-    timezone = SelectField(_l("Time zone"), choices=timezone_choices)
+    timezone = ZoneField(_l("Time zone"))
     language = SelectField(_l("Language"), choices=language_choices)
 
 

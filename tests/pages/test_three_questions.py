@@ -153,3 +153,12 @@ def test_a_nul_is_refused_wherever_it_stands(alice: Person, sign_in: SignIn) -> 
     } == {400}
     browser.get("/profile")
     assert browser.post("/profile", first_name="a\0b").status_code == 400
+
+
+def test_a_chosen_time_zone_is_shown_again_and_a_made_up_one_is_refused(alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+    fields = {"first_name": "A", "last_name": "K", "language": "en", "theme": "dark"}
+    browser.get("/profile")
+    assert browser.post("/profile", **fields, timezone="Europe/Berlin").status_code == 303
+    assert '<option value="Europe/Berlin" selected>' in browser.get("/profile").text
+    assert browser.post("/profile", **fields, timezone="Mars/Base").status_code == 422
