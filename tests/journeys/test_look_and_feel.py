@@ -1,13 +1,10 @@
 """How the house feels in a real browser: themes, keyboard, dialogs, toasts, and what a screen reader meets."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
 from tests.conftest import PASSWORD, Person
 
@@ -19,17 +16,6 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def database() -> str:
     return "sqlite"
-
-
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
