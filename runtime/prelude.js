@@ -361,7 +361,7 @@
         await sleep(begun.retry_ms || 50);
       }
     };
-    sdk.once = sealed(once, 'once');
+    sdk.once = once;
   };
 
   // Answered inside the engine, without the parent: pure functions of their arguments.
@@ -396,31 +396,37 @@
   };
   const digit = code => (code < 58 ? code - 48 : code - 87);
 
-  // ---- The SDK of one run. ----
-  const sealAll = (api, prefix) => {
-    for (const name in api) if (typeof api[name] === 'function') sealed(api[name], prefix + name);
+  // ---- The SDK of one run: dotted host names become nested frozen objects. ----
+  const sealAll = api => {
+    for (const name in api) {
+      if (typeof api[name] === 'function') sealed(api[name], name);
+      else sealAll(api[name]);
+    }
     return freeze(api);
   };
-  const buildSdk = names => {
-    const apis = create(null), bound = create(null), sdk = create(null);
-    for (let at = 0; at < names.length; at++) {
-      const name = names[at], dot = indexOf(name, '.');
-      bound[name] = true;
-      if (dot < 0) { sdk[name] = sealed(caller(name), name); continue; }
-      const group = slice(name, 0, dot), method = slice(name, dot + 1);
-      if (apis[group] === undefined) apis[group] = create(null);
-      apis[group][method] = caller(name);
+  // A name that is both a function and a group is a group.
+  const plant = (tree, name) => {
+    let branch = tree, from = 0;
+    for (let dot; (dot = indexOf(name, '.', from)) >= 0; from = dot + 1) {
+      const group = slice(name, from, dot);
+      if (typeof branch[group] !== 'object') branch[group] = create(null);
+      branch = branch[group];
     }
-    for (const group in shims) if (apis[group] !== undefined) shims[group](apis[group], bound, sdk);
-    delete apis.once;
-    apis.crypto = cryptoApi();
-    apis.log = create(null);
-    for (let at = 0; at < levels.length; at++) apis.log[levels[at]] = logger(levels[at]);
-    for (const group in apis) sdk[group] = sealAll(apis[group], '');
+    branch[slice(name, from)] ??= caller(name);
+  };
+  const buildSdk = names => {
+    const sdk = create(null), bound = create(null);
+    for (let at = 0; at < names.length; at++) {
+      bound[names[at]] = true;
+      plant(sdk, names[at]);
+    }
+    for (const group in shims) if (typeof sdk[group] === 'object') shims[group](sdk[group], bound, sdk);
+    sdk.crypto = cryptoApi();
+    sdk.log = create(null);
+    for (let at = 0; at < levels.length; at++) sdk.log[levels[at]] = logger(levels[at]);
+    sdk.sleep = sleep;
     sdk.Fatal = Fatal; sdk.RetryAfter = RetryAfter;
-    sdk.sleep = sealed(sleep, 'sleep');
-    freeze(Fatal); freeze(RetryAfter);
-    return freeze(sdk);
+    return sealAll(sdk);
   };
 
   // ---- The global object of scripts. ----
@@ -434,7 +440,7 @@
   const consoleApi = create(null);
   consoleApi.log = printer('info'); consoleApi.info = printer('info'); consoleApi.warn = printer('warn');
   consoleApi.error = printer('error'); consoleApi.debug = printer('debug'); consoleApi.trace = printer('debug');
-  define(global, 'console', sealAll(consoleApi, ''));
+  define(global, 'console', sealAll(consoleApi));
   define(global, 'setTimeout', sealed((fn, wait, ...args) => timer(fn, wait, args, false), 'setTimeout'));
   define(global, 'setInterval', sealed((fn, wait, ...args) => timer(fn, wait, args, true), 'setInterval'));
   define(global, 'clearTimeout', sealed(clear, 'clearTimeout'));

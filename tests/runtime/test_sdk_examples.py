@@ -59,7 +59,7 @@ def runtime():
 def host():
     return {
         "http": HttpApi().bind(SimpleNamespace(http=SimpleNamespace(request=answer_of_the_examples))),
-        "cache": Cache().bound(),
+        "cache": {**Cache().bound(), "shared": Cache().bound()},
         "once": Once().bound(),
         "events": {"publish": lambda type, data=None: {"id": "0197"}},
         "secrets": {"get": lambda name: f"the value of {name}"},
@@ -69,7 +69,7 @@ def host():
 
 def examples():
     """Those of sdk.db run against a database, in its own tests."""
-    return [m for m in typings.members() if m.example and not re.match(r"sdk\.(db|cache\.shared)\.", m.path)]
+    return [m for m in typings.members() if m.example and not re.match(r"sdk\.db\.", m.path)]
 
 
 @pytest.mark.parametrize("member", examples(), ids=lambda member: member.path)
@@ -78,3 +78,34 @@ def test_the_example_runs_and_returns_what_it_says(runtime, host, member):
     assert out.error is None
     promised = re.search(r"// → (.+)$", member.example, re.MULTILINE)
     assert out.value == (json.loads(promised[1]) if promised else None)
+
+
+def test_every_documented_member_is_reachable_and_frozen(runtime, host):
+    """What `context` holds is the caller's; the rest is ours."""
+    documented = [m.path for m in typings.members() if re.match(r"(sdk|console)\b", m.path)]
+    databases = {
+        f"db.{name}": print for name in ("query", "execute", "begin", "txQuery", "txExecute", "commit", "rollback")
+    }
+    script = """return context.input.filter(path => {
+        let owner = null, found = globalThis;
+        for (const name of path.split('.')) { owner = found; found = found?.[name]; }
+        return found === undefined || !Object.isFrozen(found) || !Object.isFrozen(owner);
+    })"""
+    out = runtime.execute(script, input=documented, host={**host, **databases})
+    assert "sdk.cache.shared.increment" in documented
+    assert out.value == [], out.error
+
+
+def test_dotted_names_of_any_depth_become_nested_groups(runtime):
+    host = {
+        "a.b.c.d": lambda: 1,
+        "a.b.e": lambda: 2,
+        "a": lambda: 3,
+        "f": lambda: 4,
+        "__proto__.g": lambda: 5,
+        "toString": lambda: 6,
+    }
+    script = """return [await sdk.a.b.c.d(), await sdk.a.b.e(), typeof sdk.a, await sdk.f(), await sdk.__proto__.g(),
+        await sdk.toString(), ({}).g === undefined]"""
+    out = runtime.execute(script, host=host)
+    assert out.value == [1, 2, "object", 4, 5, 6, True], out.error
