@@ -1,14 +1,20 @@
 """Every setting, once. The only reader of the environment; a wrong value refuses to start with one clear sentence."""
 
+import base64
 import hashlib
 import ipaddress
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+# A refusal goes to terminals and logs; these may hold passwords.
+_NEVER_SHOWN = frozenset({"SECRET_KEYS", "SCRIPT_DB_URL", "DATABASE_URL", "REDIS_URL"})
 
 
 class SettingsError(SystemExit):
@@ -47,12 +53,40 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def database_url(text: str) -> str:
+def database_address(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     dialects = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
     if not separator or dialects.get(scheme, scheme) not in ("sqlite", "postgresql+psycopg"):
         raise ValueError("must be a sqlite:// or postgresql:// address")
+    try:
+        _ = urlsplit(text).port
+    except ValueError:
+        raise ValueError("must have a number from 0 to 65,535 as its port") from None
     return f"{dialects.get(scheme, scheme)}://{rest}"
+
+
+def identifier(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", text):
+        raise ValueError("must be a name of letters, digits and underscores")
+    return text
+
+
+def key_ring(text: str) -> tuple[tuple[str, bytes], ...]:
+    keys = tuple(_key(part) for part in listed(text))
+    if len({name for name, _ in keys}) != len(keys):
+        raise ValueError("must not name a key twice")
+    return keys
+
+
+def _key(text: str) -> tuple[str, bytes]:
+    name, _, encoded = text.partition(":")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        key = b""
+    if not re.fullmatch(r"[a-z0-9_-]{1,32}", name) or len(key) != 32:
+        raise ValueError("must be id:key,id:key… with small ids and keys of 32 bytes in base64")
+    return name, key
 
 
 def redis_url(text: str) -> str:
@@ -66,7 +100,7 @@ class Settings:
     environment: str = setting("development or production; development when there is no SECRET_KEY", "development",
                                one_of("development", "production"))  # fmt: skip
     data_dir: Path = setting("where the defaults keep the database, Redis and keys", Path("data"), Path)
-    database_url: str = setting("sqlite:// or postgresql:// address; default: SQLite in DATA_DIR", "", database_url)
+    database_url: str = setting("sqlite:// or postgresql:// address; default: SQLite in DATA_DIR", "", database_address)
     redis_url: str = setting(
         "redis://, rediss:// or unix:// address; default: an embedded one in DATA_DIR", "", redis_url
     )
@@ -99,12 +133,29 @@ class Settings:
     script_http_block: tuple[str, ...] = setting(
         "the same, closed to scripts; wins over the other; * leaves only what SCRIPT_HTTP_ALLOW names", (), listed
     )
+    script_db_url: str = setting(
+        "sqlite:// or postgresql:// address of the business database sdk.db works on; default: the demo one in DATA_DIR",
+        "",
+        database_address,
+    )
+    script_db_tenant_column: str = setting("the column that says whose a row is", "tenant_id", identifier)
+    script_db_denied_tables: tuple[str, ...] = setting("tables closed to scripts all the same", (), listed)
+    script_db_role: str = setting(
+        "PostgreSQL role that scripts' statements run as; see docs/business-database.md", "", identifier
+    )
+    secret_keys: tuple[tuple[str, bytes], ...] = setting(
+        "keys of the secrets, `id:base64` of 32 bytes each, the current one first; see docs/secrets.md", (), key_ring
+    )
     run_lease_s: int = setting("a run whose process has not renewed it for this long is lost", 60, between(1, 86_400))
     proxy_timeout_s: int = setting("what the proxy in front waits for an answer", 360, between(1, 86_400))
 
     @property
     def development(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def has_demo_business(self) -> bool:
+        return self.script_db_url == _demo_business_url(self.data_dir)
 
     @property
     def redis_embedded(self) -> bool:
@@ -117,6 +168,7 @@ class Settings:
         data_dir = given["data_dir"] = Path(given.get("data_dir", "data")).expanduser().resolve()
         given.setdefault("database_url", f"sqlite:///{data_dir / 'dastgoh.sqlite'}")
         given.setdefault("redis_url", _embedded_redis_url(data_dir))
+        given.setdefault("script_db_url", _demo_business_url(data_dir))
         settings = cls(**given)
         for problem in settings._problems():
             raise SettingsError(f"Dastgoh does not start: {problem}")
@@ -127,6 +179,8 @@ class Settings:
             yield f"HOST={self.host} is open to others, so SECRET_KEY is needed (development listens on loopback only)."
         if not self.development and len(self.secret_key) < 32:
             yield "SECRET_KEY must be set to at least 32 random characters outside development."
+        if _place(self.script_db_url) == _place(self.database_url):
+            yield "SCRIPT_DB_URL must not be DATABASE_URL: scripts would work on Dastgoh's own tables."
         limits = (
             ("SCRIPT_TIMEOUT_MS", self.script_timeout_ms / 1000),
             ("RUN_LEASE_S", self.run_lease_s),
@@ -153,7 +207,21 @@ def _read(known: Field[Any], environ: Mapping[str, str]) -> Any:
     try:
         return known.metadata["parse"](environ[name])
     except ValueError as error:
-        raise SettingsError(f"Dastgoh does not start: {name} {error}, not {environ[name]!r}.") from None
+        shown = "what was given" if name in _NEVER_SHOWN else repr(environ[name])
+        raise SettingsError(f"Dastgoh does not start: {name} {error}, not {shown}.") from None
+
+
+def _demo_business_url(data_dir: Path) -> str:
+    return f"sqlite:///{data_dir / 'business.sqlite'}"
+
+
+def _place(url: str) -> tuple[object, ...]:
+    """Where a database is, whoever signs in to it: two addresses of one place are equal."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return ("sqlite", Path(parts.path.removeprefix("/")).expanduser().resolve())
+    host = dict(parse_qsl(parts.query)).get("host") or parts.hostname or "localhost"
+    return ("postgresql", "localhost" if is_loopback(host) else host, parts.port or 5432, parts.path)
 
 
 def _embedded_redis_url(data_dir: Path) -> str:

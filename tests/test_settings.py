@@ -1,5 +1,6 @@
 """A wrong setting refuses to start with one sentence that names it."""
 
+import base64
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from settings import Settings, SettingsError, variable
 
 SECRET = "x" * 32
+KEY = base64.b64encode(b"k" * 32).decode()
 DOCS = Path(__file__).parents[1] / "docs" / "settings.md"
 
 
@@ -29,7 +31,13 @@ def test_it_starts_with_nothing_set() -> None:
         ({"SCRIPTS_ENABLED": "perhaps"}, "SCRIPTS_ENABLED"),
         ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL"),
         ({"DATABASE_URL": "not an address"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://h:port/d"}, "DATABASE_URL"),
         ({"REDIS_URL": "http://x"}, "REDIS_URL"),
+        ({"SCRIPT_DB_URL": "mysql://x/y"}, "SCRIPT_DB_URL"),
+        ({"SCRIPT_DB_ROLE": "a; DROP"}, "SCRIPT_DB_ROLE"),
+        ({"SCRIPT_DB_TENANT_COLUMN": "tenant id"}, "SCRIPT_DB_TENANT_COLUMN"),
+        ({"SECRET_KEYS": "current:c2hvcnQ="}, "SECRET_KEYS"),
+        ({"SECRET_KEYS": f"a:{KEY},a:{KEY}"}, "SECRET_KEYS"),
         ({"DASTGOH_ENV": "staging"}, "DASTGOH_ENV"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
         ({"SCRIPT_MAX_MEMORY_MB": "1024"}, "SCRIPT_MAX_MEMORY_MB"),
@@ -54,6 +62,26 @@ def test_a_secret_key_means_production() -> None:
 
 def test_postgresql_addresses_get_the_driver() -> None:
     assert Settings.from_env({"DATABASE_URL": "postgres://u@h/d"}).database_url == "postgresql+psycopg://u@h/d"
+
+
+@pytest.mark.parametrize(
+    ("ours", "scripts"),
+    [
+        ("sqlite:////srv/d/one.sqlite", "sqlite:////srv/d/../d/one.sqlite"),
+        ("postgresql://owner:x@db.example/dastgoh", "postgres://scripts:y@DB.example:5432/dastgoh"),
+        ("postgresql://owner@localhost/dastgoh", "postgresql://scripts@127.0.0.1/dastgoh?sslmode=disable"),
+    ],
+)
+def test_scripts_are_never_pointed_at_our_own_tables(ours: str, scripts: str) -> None:
+    with pytest.raises(SettingsError, match="SCRIPT_DB_URL"):
+        Settings.from_env({"DATABASE_URL": ours, "SCRIPT_DB_URL": scripts})
+    assert Settings.from_env({"DATABASE_URL": ours, "SCRIPT_DB_URL": f"{scripts.partition('?')[0]}2"})
+
+
+def test_a_refusal_never_quotes_a_key_or_a_password() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env({"SECRET_KEYS": "current:hunter2"})
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_a_deep_data_dir_gets_a_short_socket(tmp_path: Path) -> None:
