@@ -1,12 +1,19 @@
 """How the house feels in a real browser: themes, keyboard, dialogs, toasts, and what a screen reader meets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from playwright.sync_api import Page, expect
+from flask import Flask
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
 
+from models import Tenant, db
+from models.tenancy import as_tenant
+from services import roles, tokens, users
+from services.errors import RateLimited
 from tests.conftest import PASSWORD, Person
+from tests.journeys.every_page import VISITS, Visit
 
 AXE = Path("node_modules/axe-core/axe.min.js")
 WIDTHS = {"desk": (1440, 900), "tablet": (1024, 768), "phone": (390, 844)}
@@ -20,42 +27,93 @@ def database() -> str:
 
 @pytest.fixture
 def enter(new_page: Callable[..., Page], address: str, alice: Person) -> Callable[..., Page]:
-    """A signed-in page; `refused` collects what the Content-Security-Policy blocked and what scripts threw."""
+    """A signed-in page in a window of its own."""
 
-    def open_signed_in(width: str = "desk", theme: str = "light") -> Page:
-        size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
-        page = new_page(viewport=size, color_scheme=theme, base_url=address)
-        page.goto("/sign-in")
-        page.get_by_label("E-mail").fill(alice.email)
+    def open_signed_in(width: str = "desk", theme: str = "light", who: Person = alice) -> Page:
+        page = new_page(viewport=_size(width), color_scheme=theme, base_url=address)
+        page.goto("/sign-in?next=/profile")
+        page.get_by_label("E-mail").fill(who.email)
         page.get_by_label("Password", exact=False).first.fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Your profile")
         return page
 
     return open_signed_in
 
 
-def complaints(page: Page) -> list[str]:
+@pytest.fixture
+def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> dict[str, str]:
+    """What the paths of `every_page` name, and pages for errors that no address brings about."""
+    app.add_url_rule("/too-fast", "health.too_fast", _too_fast)
+    app.add_url_rule("/broken", "health.broken", lambda: {}["nothing"])
+    with app.app_context(), as_tenant(db.session, acme.id):
+        role = roles.create(alice.principal, "Cashier", ["scripts.read", "scripts.execute"])
+        roles.update(alice.principal, role.id, "Night cashier", ["scripts.read"])
+        tokens.create(alice.principal, "Warehouse", ["scripts.read"])
+        invitation = users.invite(alice.principal, "gulnora@acme.test", role.id)
+        return {
+            "user": str(bob.id),
+            "own_role": str(role.id),
+            "builtin_role": str(bob.principal.role_id),
+            "link": invitation.secret,
+        }
+
+
+def _too_fast() -> NoReturn:
+    raise RateLimited(30, "Too many attempts. Try again in %(seconds)s s.")
+
+
+def _size(width: str) -> ViewportSize:
+    return ViewportSize(width=WIDTHS[width][0], height=WIDTHS[width][1])
+
+
+@pytest.mark.parametrize("who", VISITS)
+def test_every_reader_can_use_the_pages(
+    who: str, root: Person, alice: Person, things: dict[str, str], enter: Callable[..., Page],
+    new_page: Callable[..., Page], address: str,
+) -> None:  # fmt: skip
+    people = {"alice": alice, "root": root}
+    page = enter(who=people[who]) if who in people else new_page(base_url=address)
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(f"{page.url} throws {error}"))
+    page.on("console", lambda line: complaints.append(f"{page.url} says {line.text}") if _is_bad(line) else None)
+    for visit in VISITS[who]:
+        status = _go(page, visit, things)
+        assert status == visit.status, visit
+        complaints += [f"{visit}: {complaint}" for complaint in _shortcomings(page)]
+    assert complaints == []
+
+
+def _is_bad(line: ConsoleMessage) -> bool:
+    """The browser also logs the status of a page that is an error on purpose."""
+    its_own_status = line.text.startswith("Failed to load resource") and "/static/" not in line.location["url"]
+    return "Content Security Policy" in line.text or (line.type == "error" and not its_own_status)
+
+
+def _go(page: Page, visit: Visit, things: dict[str, str]) -> int:
+    answer = page.goto(visit.path.format(**things))
+    for label, text in visit.fill.items():
+        page.get_by_label(label).first.fill(text)
+    if visit.check:
+        page.get_by_label(visit.check).check()
+    if visit.press:
+        with page.expect_navigation() as pressed:
+            page.locator("main").get_by_role("button", name=visit.press).first.click()
+        answer = pressed.value
+    return answer.status if answer else 0
+
+
+def _shortcomings(page: Page) -> Iterator[str]:
+    """In every window all rules; a theme changes nothing but colours, so in the other one contrast is enough."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document)")["violations"]
-    return [f"{fault['id']}: {node['target']}" for fault in found for node in fault["nodes"]]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", ["desk", "phone"])
-def test_every_reader_can_use_the_pages(enter: Callable[..., Page], width: str, theme: str) -> None:
-    page = enter(width, theme)
-    refused: list[str] = []
-    page.on("pageerror", lambda error: refused.append(str(error)))
-    page.on("console", lambda line: refused.append(line.text) if "Content Security Policy" in line.text else None)
-    for path in ("/", "/dev/components", "/nowhere"):
-        page.goto(path)
-        assert complaints(page) == [], path
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the window"
-    page.context.clear_cookies()
-    page.goto("/sign-in")
-    assert complaints(page) == []
-    assert refused == []
+    for width in ("desk", "phone"):
+        page.set_viewport_size(_size(width))
+        for theme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            for fault in page.evaluate("rules => axe.run(document, rules)", rules)["violations"]:
+                yield from (f"{width}, {theme}: {fault['id']} at {node['target']}" for node in fault["nodes"])
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            yield f"{width}: wider than the window"
 
 
 def test_nothing_is_wider_than_a_small_desk(enter: Callable[..., Page]) -> None:

@@ -1,0 +1,61 @@
+"""Every page there is, by who looks at it: a new page adds its line here, and is then held to what all pages are held to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Visit:
+    """`{names}` in the path are keys of the fixture `things`. With `press`, the page after that button is the one looked at."""
+
+    path: str
+    status: int = 200
+    press: str = ""
+    fill: Mapping[str, str] = field(default_factory=dict)  # label of a field → what is typed before pressing
+    check: str = ""  # label of a box to check before pressing
+
+
+ALICE = (
+    Visit("/"),
+    Visit("/dev/components"),
+    Visit("/users"),
+    Visit("/users?q=nobody-here"),
+    Visit("/users/invite"),
+    Visit("/users/invite", 422, press="Invite", fill={"E-mail": "not an address"}),
+    Visit("/users/invite", press="Invite", fill={"E-mail": "nodira@acme.test"}),  # the one-time link
+    Visit("/users/{user}"),
+    Visit("/roles"),
+    Visit("/roles/new"),
+    Visit("/roles/{own_role}"),
+    Visit("/roles/{builtin_role}"),
+    Visit("/tokens"),
+    Visit("/tokens/new"),
+    Visit("/tokens/new", press="Create", fill={"Name": "Billing"}, check="See scripts"),  # shown once
+    Visit("/audit"),
+    Visit("/audit?actor=nobody-here"),
+    Visit("/settings"),
+    Visit("/profile"),
+    Visit("/search"),
+    Visit("/search?q=a"),
+    Visit("/search?q=nothing-is-called-so"),
+    Visit("/tenants", 403),
+    Visit("/nowhere", 404),
+    Visit("/too-fast", 429),
+    Visit("/broken", 500),
+)
+ROOT = (
+    Visit("/tenants"),
+    Visit("/tenants/new"),
+    Visit("/tenants/new", 422, press="Create"),
+    Visit("/profile"),
+    Visit("/nowhere", 404),
+)
+STRANGER = (
+    Visit("/sign-in"),
+    Visit("/sign-in", 422, press="Sign in", fill={"E-mail": "a@b.test", "Password": "not the password"}),
+    Visit("/welcome/{link}"),
+    Visit("/welcome/used-already", 404),
+    Visit("/nowhere/at/all", 404),
+    Visit("/too-fast", 429),
+)
+VISITS = {"alice": ALICE, "root": ROOT, "stranger": STRANGER}
