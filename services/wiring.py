@@ -1,11 +1,28 @@
-"""What services need of the process they run in: its settings and its connection to Redis."""
+"""What services need of the process they run in: its settings, its connections, and what scripts' calls share.
 
-from typing import cast
+What is opened here is opened at its first use, so after any fork, once a process; `close` ends it with the process.
+"""
 
-from flask import current_app
+import os
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar, cast
+
+from flask import Flask, current_app
 from redis import Redis
 
+from services.granted.business_db import BusinessDatabase
+from services.granted.facts import Doors
+from services.granted.http_client import HttpTransport
 from settings import Settings
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+T = TypeVar("T", bound=Closable)
+_opening = threading.Lock()
 
 
 def settings() -> Settings:
@@ -14,3 +31,44 @@ def settings() -> Settings:
 
 def redis() -> "Redis":
     return cast("Redis", current_app.extensions["redis"])
+
+
+def doors() -> Doors:
+    """How a run reaches events and other scripts. create_app() says it: those services themselves start runs."""
+    return cast(Doors, current_app.extensions.get("doors", Doors()))
+
+
+def business_database() -> BusinessDatabase:
+    return _opened("business_database", lambda: business_database_of(settings()))
+
+
+def business_database_of(chosen: Settings) -> BusinessDatabase:
+    return BusinessDatabase(
+        chosen.script_db_url,
+        chosen.script_db_tenant_column,
+        role=chosen.script_db_role,
+        denied_tables=chosen.script_db_denied_tables,
+    )
+
+
+def http_transport() -> HttpTransport:
+    return _opened("http_transport", HttpTransport)
+
+
+def close(app: Flask) -> None:
+    """Ends what this process opened. Safe where nothing was, and more than once."""
+    with _opening:
+        opened = app.extensions.pop("opened", {})
+    for owner, thing in opened.values():
+        if owner == os.getpid():
+            thing.close()
+
+
+def _opened(name: str, make: Callable[[], T]) -> T:
+    with _opening:
+        opened = current_app.extensions.setdefault("opened", {})
+        owner, thing = opened.get(name, (None, None))
+        if owner != os.getpid():
+            thing = make()
+            opened[name] = os.getpid(), thing
+        return cast(T, thing)

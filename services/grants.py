@@ -1,0 +1,57 @@
+"""What ONE run may touch: everything behind `sdk`, made here and nowhere else, and gone when the run is over.
+
+Each grant is bound to the run's tenant before a script sees it; no call of a script names a tenant. Read beside this file:
+the grants themselves in services/granted/, and what scripts call in runtime/host/, which checks the shape of arguments only.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.host import HOST_APIS
+from services import wiring
+from services.granted.addresses import HttpPolicy
+from services.granted.buckets import limited
+from services.granted.business_db import BusinessDb
+from services.granted.facts import Doors, RunFacts
+from services.granted.http_client import HttpClient
+from services.granted.redactor import Redactor
+
+__all__ = ["Doors", "Granted", "Grants", "RunFacts", "granted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """`host` is for Runtime.execute; `redact` masks what the run read of secrets in whatever of it is kept or shown."""
+
+    host: Mapping[str, Any]
+    redact: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """One field for each name a script writes behind `sdk`. None: this run has no such thing."""
+
+    http: HttpClient
+    db: BusinessDb
+
+
+@contextmanager
+def granted(facts: RunFacts) -> Iterator[Granted]:
+    """Needs an application context at its begin; the calls themselves come on threads that have none."""
+    redactor = Redactor()
+    with closing(wiring.business_database().for_tenant(str(facts.tenant_id))) as business:
+        grants = Grants(http=_http(facts), db=business)
+        host = {
+            api.name: limited(api.name, api.bind(grants), facts)
+            for api in HOST_APIS
+            if getattr(grants, api.name) is not None
+        }
+        yield Granted(host, redactor.redact)
+
+
+def _http(facts: RunFacts) -> HttpClient:
+    """The operator's lists, narrowed by the tenant's own."""
+    policy = HttpPolicy.from_settings(wiring.settings(), facts.limits.get("http_allow"))
+    return HttpClient(wiring.http_transport(), policy, owner=str(facts.tenant_id))
