@@ -73,6 +73,9 @@ CODES: dict[str, CodeInfo] = {
     "LOOP_GUARD": CodeInfo(
         "permission", False, "Events triggered one another too many times.", "Break the circle of subscriptions."
     ),
+    "HOST_UNAVAILABLE": CodeInfo(
+        "host", True, "A service behind the SDK does not answer.", "Try later; tell whoever runs the workbench."
+    ),
     "HTTP_BLOCKED": CodeInfo("host", False, "The address may not be called.", "Call a public, permitted address."),
     "HTTP_TIMEOUT": CodeInfo("host", True, "The remote server did not answer in time.", "Try later, or wait longer."),
     "HTTP_TOO_LARGE": CodeInfo("host", False, "A request or response body is too large.", "Ask for less at a time."),

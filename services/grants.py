@@ -9,14 +9,22 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from flask import current_app
+
 from runtime.host import HOST_APIS
 from services import wiring
 from services.granted.addresses import HttpPolicy
+from services.granted.blocked import BlockedRequests
 from services.granted.buckets import limited
 from services.granted.business_db import BusinessDb
+from services.granted.cache import TenantCache
 from services.granted.facts import Doors, RunFacts
 from services.granted.http_client import HttpClient
 from services.granted.redactor import Redactor
+from services.granted.run_once import RunOnce
+from services.granted.run_secrets import RunSecrets
+from services.granted.run_starts import RunEvents, RunScripts
+from services.granted.workspace import Workspace
 
 __all__ = ["Doors", "Granted", "Grants", "RunFacts", "granted"]
 
@@ -31,27 +39,37 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """One field for each name a script writes behind `sdk`. None: this run has no such thing."""
+    """One field for each name a script writes behind `sdk`; the log, `crypto` and `sleep` need no grant."""
 
     http: HttpClient
     db: BusinessDb
+    cache: TenantCache
+    events: RunEvents
+    secrets: RunSecrets
+    once: RunOnce
+    scripts: RunScripts
 
 
 @contextmanager
 def granted(facts: RunFacts) -> Iterator[Granted]:
     """Needs an application context at its begin; the calls themselves come on threads that have none."""
-    redactor = Redactor()
-    with closing(wiring.business_database().for_tenant(str(facts.tenant_id))) as business:
-        grants = Grants(http=_http(facts), db=business)
-        host = {
-            api.name: limited(api.name, api.bind(grants), facts)
-            for api in HOST_APIS
-            if getattr(grants, api.name) is not None
-        }
-        yield Granted(host, redactor.redact)
+    workspace = Workspace(current_app._get_current_object(), facts)  # type: ignore[attr-defined]  # a proxy's own method
+    redactor, doors = Redactor(), wiring.doors()
+    business = wiring.business_database().for_tenant(str(facts.tenant_id))
+    with closing(business), closing(RunOnce(workspace)) as once:
+        grants = Grants(
+            http=_http(facts, BlockedRequests(workspace, redactor)),
+            db=business,
+            cache=TenantCache(wiring.redis(), facts),
+            events=RunEvents(workspace, doors),
+            secrets=RunSecrets(workspace, redactor),
+            once=once,
+            scripts=RunScripts(workspace, doors),
+        )
+        yield Granted({api.name: limited(api.name, api.bind(grants), facts) for api in HOST_APIS}, redactor.redact)
 
 
-def _http(facts: RunFacts) -> HttpClient:
+def _http(facts: RunFacts, on_blocked: Callable[[str, str], None]) -> HttpClient:
     """The operator's lists, narrowed by the tenant's own."""
     policy = HttpPolicy.from_settings(wiring.settings(), facts.limits.get("http_allow"))
-    return HttpClient(wiring.http_transport(), policy, owner=str(facts.tenant_id))
+    return HttpClient(wiring.http_transport(), policy, owner=str(facts.tenant_id), on_blocked=on_blocked)

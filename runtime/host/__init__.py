@@ -16,9 +16,30 @@ class HostApi(Protocol):
     def bind(self, grants: Any) -> Mapping[str, Callable[..., Any]]: ...
 
 
-from runtime.host.db import DbApi  # noqa: E402  (the APIs import the two names above)
-from runtime.host.http import HttpApi  # noqa: E402  (the APIs import the two names above)
+# The APIs import the two names above.
+from runtime.host.cache import CacheApi  # noqa: E402
+from runtime.host.db import DbApi  # noqa: E402
+from runtime.host.events import EventsApi  # noqa: E402
+from runtime.host.http import HttpApi  # noqa: E402
+from runtime.host.once import OnceApi  # noqa: E402
+from runtime.host.scripts import ScriptsApi  # noqa: E402
+from runtime.host.secrets import SecretsApi  # noqa: E402
 
-HOST_APIS: tuple[HostApi, ...] = (DbApi(), HttpApi())
+# sdk.log, sdk.crypto and sdk.sleep are no host calls: the engine answers them itself.
+HOST_APIS: tuple[HostApi, ...] = (
+    HttpApi(), DbApi(), CacheApi(), EventsApi(), SecretsApi(), OnceApi(), ScriptsApi(),
+)  # fmt: skip
 
-__all__ = ["HOST_APIS", "DbApi", "HostApi", "HostCall", "HttpApi", "current_call"]
+__all__ = [
+    "HOST_APIS",
+    "CacheApi",
+    "DbApi",
+    "EventsApi",
+    "HostApi",
+    "HostCall",
+    "HttpApi",
+    "OnceApi",
+    "ScriptsApi",
+    "SecretsApi",
+    "current_call",
+]
