@@ -38,12 +38,13 @@ from blueprints import settings as settings_pages
 from jobs import chores, dev, doctor, scheduler, web, worker
 from models import db
 from models.database import prepare_engine
-from services import demo
+from services import demo, executions, process
 from services import queue as queues
 from services import tenants as tenant_service
 from services import tokens as token_service
 from services import users as user_service
 from services.errors import ServiceError
+from services.granted.facts import Doors
 from settings import Settings
 
 VERSION = "0.1.0"
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config.update(_flask_config(settings))
     app.extensions["settings"], app.extensions["redis"] = settings, queues.connection(settings)
+    app.extensions["doors"] = Doors(run_script=executions.run_embedded)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
@@ -120,17 +122,25 @@ def _add_commands(app: Flask, settings: Settings) -> None:
     @app.cli.command("web")
     def run_web() -> None:
         """Serve the pages."""
-        web.run_web(settings, create_app)
+        serving: list[Flask] = []
+
+        def serve() -> Flask:
+            serving.append(create_app(settings))
+            process.warm(serving[0])
+            return serving[0]
+
+        web.run_web(settings, serve, on_stop=lambda: [process.close(one) for one in serving])
 
     @app.cli.command("worker")
     def run_worker() -> None:
         """Perform queued runs."""
-        worker.run_worker(settings, app)
+        process.warm(app)
+        worker.run_worker(settings, app, on_stop=lambda: process.close(app))
 
     @app.cli.command("scheduler")
     def run_scheduler() -> None:
         """Fire what is due and keep house."""
-        scheduler.run_scheduler(app, chores.CHORES)
+        scheduler.run_scheduler(app, chores.CHORES, on_stop=lambda: process.close(app))
 
     @app.cli.command("seed-demo")
     def seed_demo() -> None:

@@ -29,8 +29,11 @@ class Execution(TenantOwned, Identified, Created, Base):
         Index("ix_script_executions_tenant_id_created_at", "tenant_id", "created_at", "id"),
         Index("ix_script_executions_tenant_id_script_id", "tenant_id", "script_id", "created_at", "id"),
         Index("ix_script_executions_tenant_id_status", "tenant_id", "status", "created_at", "id"),
+        Index("ix_script_executions_tenant_id_version_number", "tenant_id", "script_id", "version_number"),
         Index("ix_script_executions_tenant_id_event_id", "tenant_id", "event_id"),
         Index("ix_script_executions_tenant_id_parent_id", "tenant_id", "parent_id"),
+        # Is a run of this schedule still going? Again few rows, however long the history grows.
+        Index("ix_script_executions_open_trigger_id", "trigger_id", sqlite_where=_OPEN, postgresql_where=_OPEN),
         # What the sweeper looks at, over all tenants: few rows, however long the history grows.
         Index("ix_script_executions_open", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         one_of("status", STATUSES),
@@ -68,7 +71,9 @@ class Execution(TenantOwned, Identified, Created, Base):
     output: Mapped[Any | None] = mapped_column(Json, deferred=True)
     error: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     logs: Mapped[list[dict[str, Any]]] = mapped_column(default=list, deferred=True)
+    logs_dropped: Mapped[int] = mapped_column(default=0, server_default="0")
     calls: Mapped[list[dict[str, Any]]] = mapped_column(default=list, deferred=True)
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # what it ran under
 
     error_code: Mapped[str | None] = mapped_column(String(30))
     error_frame: Mapped[str] = mapped_column(String(200), default="")  # first frame: with the code, the failure's group

@@ -44,3 +44,19 @@ class RateLimited(ServiceError):
 
 class QuotaExceeded(ServiceError):
     code = "QUOTA_EXCEEDED"
+
+
+class FeatureDisabled(ServiceError):
+    code = "FEATURE_DISABLED"
+
+
+class Busy(ServiceError):
+    """As many runs of a script or tenant as may go on at once: the run keeps its place and is tried again soon."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, whose: str) -> None:
+        super().__init__(
+            "Too many runs of this script are going on." if whose == "script"
+            else "Too many runs of this tenant are going on."
+        )  # fmt: skip

@@ -1,0 +1,156 @@
+"""Runs: starting, performing, stopping and repeating them. All doors lead to `perform`."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import undefer
+
+from models.base import db
+from models.execution import Execution
+from models.script import Script
+from runtime.errors import HostError
+from services import audit, claims, outcomes, parameters, scripts, versions
+from services.audit import Target
+from services.errors import Conflict, Forbidden, Invalid, NotFound
+from services.granted.facts import RunFacts
+from services.hands import hands
+from services.identity import Principal, require
+from services.performing import perform, perform_here, refuse
+from services.queueing import Wanted, enqueue, queued
+from services.steward import ask_to_stop
+from services.stored import as_json
+from services.sweeping import sweep
+from services.wiring import redis
+
+__all__ = [
+    "Wanted",
+    "cancel",
+    "enqueue",
+    "get",
+    "perform",
+    "replay",
+    "run",
+    "run_embedded",
+    "start",
+    "sweep",
+    "wait_for",
+]
+
+MAX_INPUT_BYTES = 1024 * 1024
+_WHOLE = [undefer(getattr(Execution, name)) for name in
+          ("input", "request", "output", "error", "logs", "calls", "attempts", "test_source")]  # fmt: skip
+
+
+def start(
+    actor: Principal,
+    script_id: UUID,
+    *,
+    input: Any = None,
+    trigger: str = "manual",
+    source: str | None = None,
+    version: int | None = None,
+) -> Execution:
+    """Written, committed, and on its way in a thread of this process. `source` is an unsaved buffer, run as a test."""
+    require(actor, "scripts.execute")
+    script = scripts.get(actor, script_id)
+    number = versions.find(script_id, version).number if version else script.version
+    given = as_json(input, MAX_INPUT_BYTES, "input")
+    parameters.apply(list(script.parameters), given)  # its form wants to hear at once what does not fit
+    if source is not None and len(source.encode("utf-8", "replace")) > scripts.MAX_SOURCE_BYTES:
+        raise Invalid("The code has more than %(most)s bytes.", field="source", most=scripts.MAX_SOURCE_BYTES)
+    return _begin(script, Wanted(
+        trigger="test" if source is not None else trigger, actor=actor, input=given, version=number, test_source=source,
+        triggered_by="api" if actor.token_id else "user",
+    ))  # fmt: skip
+
+
+def replay(actor: Principal, execution_id: UUID, *, current: bool = False) -> Execution:
+    """The same input again, on the version it ran or on the current one."""
+    require(actor, "scripts.execute")
+    old = get(actor, execution_id)
+    script = scripts.get(actor, old.script_id)
+    return _begin(script, Wanted(
+        trigger="replay", actor=actor, input=old.input, request=old.request, event_id=old.event_id, replay_of=old.id,
+        version=script.version if current else old.version_number, type=old.type,
+        test_source=None if current else old.test_source, triggered_by="api" if actor.token_id else "user",
+    ))  # fmt: skip
+
+
+def run(actor: Principal, name: str, input: Any = None, seconds: float = 300) -> Execution:
+    """For programs that call a script as they would call a function: by name, and with its answer."""
+    require(actor, "scripts.execute")
+    script = scripts.by_name(actor, name)
+    started = start(actor, script.id, input=input, trigger="embedded")
+    return wait_for(actor, started.id, seconds)
+
+
+def run_embedded(facts: RunFacts, name: str, input: Any, deadline: float | None) -> Any:
+    """For sdk.scripts.run, on the calling run's own thread: the value, or the error of the script that was called."""
+    script = db.session.scalar(Script.alive().where(Script.name_key == scripts.key_of(name)))
+    if script is None:
+        raise HostError("INVALID_INPUT", f"there is no script “{name[:100]}”")
+    child = queued(script, Wanted(
+        trigger="embedded", triggered_by="system", input=input, parent_id=facts.execution_id,
+        chain_depth=facts.chain_depth + 1, label=facts.script_name,
+    ))  # fmt: skip
+    child.user_id = facts.user_id
+    child_id = child.id
+    db.session.commit()
+    perform(child_id, deadline=deadline, on_busy=refuse)
+    ended = db.session.scalars(select(Execution).where(Execution.id == child_id).options(*_WHOLE)).one()
+    if ended.error:
+        error = ended.error
+        raise HostError(
+            error["code"], f"{script.name}: {error['message']}", error["retryable"], {"execution_id": str(child_id)}
+        )
+    return ended.output
+
+
+def _begin(script: Script, wanted: Wanted) -> Execution:
+    started = queued(script, wanted)
+    db.session.commit()
+    hands().perform(started.id, perform_here)
+    return started
+
+
+def get(actor: Principal, execution_id: UUID) -> Execution:
+    """With everything it left behind."""
+    require(actor, "executions.read")
+    query = select(Execution).where(Execution.id == execution_id).options(*_WHOLE)
+    found = db.session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound("There is no such run.")
+    return found
+
+
+def wait_for(actor: Principal, execution_id: UUID, seconds: float) -> Execution:
+    """The run when it has finished, or as it is after so long."""
+    until, pause = time.monotonic() + seconds, 0.005
+    while True:
+        found = get(actor, execution_id)
+        db.session.commit()
+        if found.is_finished or time.monotonic() + pause > until:
+            return found
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def cancel(actor: Principal, execution_id: UUID) -> Execution:
+    """Queued: withdrawn. Running: the process that performs it is told. Finished: a conflict."""
+    found = get(actor, execution_id)
+    if not actor.may("executions.cancel") and not (found.user_id == actor.id and actor.may("scripts.execute")):
+        raise Forbidden("You need the permission “%(permission)s” for this.", permission="executions.cancel")
+    if found.is_finished:
+        raise Conflict("This run has already finished.")
+    script = db.session.get_one(Script, found.script_id)
+    values = outcomes.ended_early("CANCELLED", f"stopped by {actor.email} before it began", "cancelled")
+    withdrawn = claims.withdraw(execution_id, values)
+    if not withdrawn:
+        found.cancel_requested = True
+    audit.record(actor, "execution.cancelled", Target("execution", execution_id, script.name))
+    db.session.commit()
+    if not withdrawn:
+        ask_to_stop(redis(), execution_id)
+    return get(actor, execution_id)

@@ -1,0 +1,84 @@
+"""Performing one run, whichever door it came through: claim, pin, let the database go, execute, finish."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from models.base import db, utcnow
+from models.tenancy import as_tenant
+from services import calls, claims, happenings, outcomes
+from services.errors import Busy, ServiceError
+from services.execute import execute
+from services.hands import hands
+from services.wiring import settings
+
+log = logging.getLogger(__name__)
+
+OnBusy = Callable[[calls.Call, Busy], None]
+
+
+def perform(execution_id: UUID, *, deadline: float | None = None, on_busy: OnBusy | None = None) -> None:
+    """Claim, pin, let the database go, execute, finish. Needs an application context and no tenant; raises nothing of
+    what the script or a policy says. Whoever comes second finds nothing to do."""
+    lease_s = settings().run_lease_s
+    tenant_id = claims.claim(execution_id, lease_s)
+    if tenant_id is None:
+        return
+    with as_tenant(db.session, tenant_id), hands().steward.watching(execution_id):
+        call = calls.build(execution_id, deadline)
+        db.session.commit()
+        try:
+            values = outcomes.finished(execute(call))
+        except Busy as busy:
+            (on_busy or later)(call, busy)
+            return
+        except ServiceError as refusal:
+            values = outcomes.refused(refusal)
+        except Exception:
+            log.exception("run %s failed for a reason that is ours", execution_id)
+            db.session.rollback()
+            values = outcomes.ended_early("ENGINE_CRASHED", "The workbench itself failed to run this.", "failed")
+        conclude(call, values)
+
+
+def conclude(call: calls.Call, values: dict[str, Any]) -> None:
+    """The last move of a run, unless somebody else was given it meanwhile."""
+    if claims.finish(call.execution_id, values):
+        announce(call.script_id, call.script_name, call.execution_id, values)
+    db.session.commit()
+
+
+def announce(script_id: UUID, script_name: str, execution_id: UUID, values: dict[str, Any]) -> None:
+    kinds = {"succeeded": "succeeded", "failed": "failed", "timed_out": "timed_out"}
+    if kind := kinds.get(values["status"]):
+        happenings.announce(f"dastgoh.execution.{kind}", {
+            "id": str(execution_id), "script": {"id": str(script_id), "name": script_name},
+            "error": {"code": values["error_code"], "message": values["error_message"]} if values["error_code"] else None,
+        })  # fmt: skip
+
+
+def perform_here(execution_id: UUID) -> None:
+    perform(execution_id, on_busy=_wait_here)
+
+
+def _wait_here(call: calls.Call, busy: Busy) -> None:
+    """It keeps its place in this process's queue, for as long as a free engine would be waited for."""
+    waited = (utcnow() - call.created_at).total_seconds()
+    if waited * 1000 > settings().script_acquire_timeout_ms:
+        conclude(call, outcomes.refused(busy))
+        return
+    claims.give_back(call.execution_id, utcnow() + timedelta(seconds=settings().run_lease_s))
+    db.session.commit()
+    hands().wait(call.tenant_id, call.execution_id, perform_here)
+
+
+def later(call: calls.Call, _busy: Busy) -> None:
+    """Back to the queue without a burnt attempt; the sweep hands it over again."""
+    claims.give_back(call.execution_id, utcnow() + timedelta(seconds=1))
+    db.session.commit()
+
+
+def refuse(call: calls.Call, busy: Busy) -> None:
+    conclude(call, outcomes.refused(busy))

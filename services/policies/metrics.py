@@ -1,0 +1,26 @@
+"""Counts and times every run. A watcher: it changes nothing and never fails a run."""
+
+from collections.abc import Callable
+
+from runtime import Outcome
+from services import meters
+from services.calls import Call
+from services.errors import ServiceError
+from services.outcomes import status_of
+
+
+def metrics(run: Callable[[Call], Outcome], call: Call) -> Outcome:
+    try:
+        outcome = run(call)
+    except ServiceError as refusal:
+        meters.count("script_executions_total", trigger=call.trigger, status="refused")
+        meters.count("script_execution_errors_total", code=refusal.code)
+        raise
+    meters.count("script_executions_total", trigger=call.trigger, status=status_of(outcome))
+    if outcome.error:
+        meters.count("script_execution_errors_total", code=outcome.error.code)
+    meters.observe("script_execution_duration_seconds", outcome.metrics.run_ms / 1000)
+    meters.observe("script_execution_wait_seconds", outcome.metrics.wait_ms / 1000)
+    for call_made in outcome.calls:
+        meters.count("script_api_calls_total", api=call_made.name.split(".")[0], outcome=call_made.outcome or "lost")
+    return outcome

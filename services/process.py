@@ -1,0 +1,18 @@
+"""The beginning and the end of a process that runs scripts: what it warms up, and what it must not leave behind."""
+
+from flask import Flask
+
+from services import engines, hands, meters, wiring
+
+
+def warm(app: Flask) -> None:
+    """So that the first run of a server process does not pay for its engines."""
+    engines.engines_of(app)
+
+
+def close(app: Flask) -> None:
+    """Running work may finish for DRAIN_SECONDS. Safe where nothing was opened."""
+    hands.close(app)
+    engines.close(app)
+    wiring.close(app)
+    meters.flush(app.extensions["redis"])
