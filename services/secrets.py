@@ -81,7 +81,7 @@ def create(actor: Principal, name: str, value: str, description: str = "") -> Se
     return secret
 
 
-def update_(actor: Principal, secret_id: UUID, value: str = "", description: str = "") -> Secret:
+def change(actor: Principal, secret_id: UUID, value: str = "", description: str = "") -> Secret:
     """Without a value the old one stays."""
     secret = get(actor, secret_id)
     before = {"description": secret.description, "value": "kept"}
