@@ -22,6 +22,7 @@ from blueprints import (
     guard,
     health,
     htmx,
+    labels,
     languages,
     navigation,
     preferences,
@@ -34,12 +35,16 @@ from blueprints import (
     tokens,
     users,
 )
+from blueprints import secrets as secret_pages
 from blueprints import settings as settings_pages
+from blueprints.api import executions as api_executions
+from blueprints.api import scripts as api_scripts
 from jobs import chores, dev, doctor, scheduler, web, worker
 from models import db
 from models.database import prepare_engine
 from services import demo, executions, process
 from services import queue as queues
+from services import secrets as secret_service
 from services import tenants as tenant_service
 from services import tokens as token_service
 from services import users as user_service
@@ -49,7 +54,9 @@ from settings import Settings
 
 VERSION = "0.1.0"
 T = TypeVar("T")
-PAGES = (dashboard, auth, profile, users, roles, tokens, tenants, settings_pages, audit, preferences, search, health)
+PAGES = (dashboard, auth, profile, users, roles, tokens, tenants, secret_pages, settings_pages, audit, preferences, search, health)
+
+API = (api_scripts, api_executions)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -65,10 +72,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         prepare_engine(db.engine)
     Migrate(app, db, directory=str(Path(__file__).parent / "migrations"))
     requests.init_app(app, settings)  # first: it gives every later line its request id
-    for part in (guard, security, languages, errors, assets, formats, htmx, navigation, roles):
+    for part in (guard, security, languages, errors, assets, formats, labels, htmx, navigation):
         part.init_app(app)
     for page in (*PAGES, *([components] if settings.development else [])):
         app.register_blueprint(page.bp)
+    for noun in API:
+        app.register_blueprint(noun.bp)
     security.csrf.exempt(health.bp)
     app.context_processor(lambda: {"version": VERSION, "development": settings.development})
     _add_commands(app, settings)
@@ -169,6 +178,15 @@ def _add_commands(app: Flask, settings: Settings) -> None:
         """Print a new token, once."""
         owner = user_service.find_by_email
         click.echo(refuse_clearly(lambda: token_service.create_for(owner(tenant, user), name).secret))
+
+    @app.cli.group("secrets")
+    def secrets_() -> None:
+        """Secrets of scripts."""
+
+    @secrets_.command("rotate")
+    def rotate_secrets() -> None:
+        """Encrypt every secret with the first key of SECRET_KEYS."""
+        click.echo(f"{refuse_clearly(secret_service.rotate)} secrets are now under the current key.")
 
     @app.cli.group("user")
     def user() -> None:

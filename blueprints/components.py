@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, PasswordField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, PasswordField, RadioField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from blueprints.htmx import toast
@@ -35,7 +35,10 @@ class SampleForm(FlaskForm):
     notes = TextAreaField("Notes")
     overlap = RadioField(
         "If the last run is still going",
-        choices=[("skip", ("Skip this time", "Wait for the next slot.")), ("queue", ("Queue one", "Right after."))],
+        choices=[
+            SelectChoice("skip", ("Skip this time", "Wait for the next slot.")),
+            SelectChoice("queue", ("Queue one", "Right after.")),
+        ],
         default="skip",
     )
     enabled = BooleanField("Enabled", default=True)

@@ -3,7 +3,6 @@
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from blueprints.audit import ACTION_LABELS
 from blueprints.guard import actor, in_tenant
 from services import audit
 from services.audit import Filters
@@ -16,7 +15,7 @@ bp = Blueprint("dashboard", __name__)
 def index() -> Response | str:
     who = actor()
     recent = audit.page(who, Filters(), limit=8).rows if who.may("audit.read") else []
-    return render_template("dashboard/index.html", recent_audit=recent, audit_labels=ACTION_LABELS)
+    return render_template("dashboard/index.html", recent_audit=recent)
 
 
 @bp.get("/favicon.ico")

@@ -1,9 +1,9 @@
 """From exceptions to answers: a page for people, a fragment for htmx, a problem document for programs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -15,10 +15,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 import logs
 from blueprints.guard import is_api
+from blueprints.labels import permission_label
 from models import db
 from services.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, ServiceError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 _STATUS: dict[type[ServiceError], int] = {
     NotFound: 404, Forbidden: 403, Invalid: 422, Conflict: 409, RateLimited: 429, QuotaExceeded: 429,
 }  # fmt: skip
@@ -26,7 +28,10 @@ _STATUS: dict[type[ServiceError], int] = {
 
 def sentence(error: ServiceError) -> str:
     """The service's English sentence in the reader's language; services keep them whole so that they can be looked up."""
-    return _(error.message, **error.params) if error.message else ""
+    params = error.params
+    if "permission" in params:
+        params = {**params, "permission": permission_label(params["permission"])}
+    return _(error.message, **params) if error.message else ""
 
 
 def blame(form: FlaskForm, error: ServiceError, otherwise: str = "", renamed: Mapping[str, str] | None = None) -> None:
@@ -37,10 +42,25 @@ def blame(form: FlaskForm, error: ServiceError, otherwise: str = "", renamed: Ma
     field.errors = [*field.errors, sentence(error)]
 
 
+def attempt(
+    form: FlaskForm, deed: Callable[[], T], otherwise: str = "", renamed: Mapping[str, str] | None = None
+) -> T | None:
+    """What the service made of a valid form; or nothing, and the form says why. Show it again then, with status 422."""
+    if not form.validate():
+        return None
+    try:
+        return deed()
+    except NotFound:
+        raise
+    except ServiceError as error:
+        blame(form, error, otherwise, renamed)
+        return None
+
+
 def _service_error(error: ServiceError) -> AnyResponse:
     db.session.rollback()
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    answer = _answer(status, sentence(error), error.code)
+    answer = _answer(status, sentence(error), error.code, errors=_blamed(error))
     if isinstance(error, RateLimited):
         answer.headers["Retry-After"] = str(max(1, round(error.resets_in)))
     return answer
@@ -83,20 +103,30 @@ def _unexpected(error: Exception) -> AnyResponse:
     return _answer(500, "", "INTERNAL_SERVER_ERROR")
 
 
-def _answer(status: int, detail: str, code: str) -> AnyResponse:
+def _blamed(error: ServiceError) -> list[dict[str, str]]:
+    """Which members of the request are to blame, and for what."""
+    if faults := getattr(error, "faults", None):
+        return [{"field": fault.name, "message": str(fault)} for fault in faults]
+    field = getattr(error, "field", "")
+    return [{"field": field, "message": sentence(error)}] if field else []
+
+
+def _answer(status: int, detail: str, code: str, errors: list[dict[str, str]] | None = None) -> AnyResponse:
     if is_api(request.path):
-        return _problem(status, detail, code)
+        return _problem(status, detail, code, errors or [])
     template = "errors/_fragment.html" if "HX-Request" in request.headers else "errors/page.html"
     body = render_template(template, status=status, detail=detail, code=code)
     return Response(body, status=status, mimetype="text/html")
 
 
-def _problem(status: int, detail: str, code: str) -> AnyResponse:
+def _problem(status: int, detail: str, code: str, errors: list[dict[str, str]]) -> AnyResponse:
     """RFC 9457."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code,
+    body: dict[str, object] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code,
             "request_id": logs.request_id.get()}  # fmt: skip
     if detail:
         body["detail"] = detail
+    if errors:
+        body["errors"] = errors
     answer = jsonify(body)
     answer.status_code, answer.mimetype = status, "application/problem+json"
     if status == 401:

@@ -5,12 +5,11 @@ from flask_babel import gettext as _
 from flask_babel import refresh
 from werkzeug.wrappers import Response
 
-from blueprints.errors import blame
+from blueprints.errors import attempt
 from blueprints.forms.accounts import ChangePasswordForm, ProfileForm
 from blueprints.guard import actor, open_session, signed_in
 from services import accounts
 from services.accounts import Profile
-from services.errors import Invalid, RateLimited
 
 bp = Blueprint("profile", __name__, url_prefix="/profile")
 
@@ -29,18 +28,10 @@ def index() -> str:
 @signed_in
 def update() -> Response | tuple[str, int]:
     form = ProfileForm()
-    if form.validate():
-        try:
-            accounts.update_profile(actor(), Profile(
-                form.first_name.data or "", form.last_name.data or "", form.language.data or None,
-                form.theme.data, form.timezone.data or None,
-            ))  # fmt: skip
-        except Invalid as error:
-            blame(form, error)
-        else:
-            refresh()
-            flash(_("Your profile is saved."), "success")
-            return redirect(url_for("profile.index"), 303)
+    if attempt(form, lambda: accounts.update_profile(actor(), _profile_of(form))):
+        refresh()
+        flash(_("Your profile is saved."), "success")
+        return redirect(url_for("profile.index"), 303)
     return _page(form, ChangePasswordForm(formdata=None)), 422
 
 
@@ -48,16 +39,17 @@ def update() -> Response | tuple[str, int]:
 @signed_in
 def change_password() -> Response | tuple[str, int]:
     form, who = ChangePasswordForm(), actor()
-    if form.validate():
-        try:
-            renewed = accounts.change_password(who, form.current.data, form.password.data)
-        except (Invalid, RateLimited) as error:
-            blame(form, error)
-        else:
-            open_session(renewed, tenant=who.tenant)
-            flash(_("Your password is changed. Your other sessions have ended."), "success")
-            return redirect(url_for("profile.index"), 303)
-    return _page(ProfileForm(formdata=None, obj=who), form), 422
+    renewed = attempt(form, lambda: accounts.change_password(who, form.current.data, form.password.data))
+    if renewed is None:
+        return _page(ProfileForm(formdata=None, obj=who), form), 422
+    open_session(renewed, tenant=who.tenant)
+    flash(_("Your password is changed. Your other sessions have ended."), "success")
+    return redirect(url_for("profile.index"), 303)
+
+
+def _profile_of(form: ProfileForm) -> Profile:
+    return Profile(form.first_name.data or "", form.last_name.data or "", form.language.data or None,
+                   form.theme.data, form.timezone.data or None)  # fmt: skip
 
 
 def _page(form: ProfileForm, password_form: ChangePasswordForm) -> str:

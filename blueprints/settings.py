@@ -4,11 +4,10 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from blueprints.errors import blame
+from blueprints.errors import attempt
 from blueprints.forms.people import TenantForm
 from blueprints.guard import actor, requires
 from services import tenants
-from services.errors import Invalid
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -25,14 +24,8 @@ def index() -> str:
 @requires("users.manage")
 def update() -> Response | tuple[str, int]:
     form = TenantForm()
-    if form.validate():
-        try:
-            tenants.update(
-                actor(), name=form.name.data, timezone=form.timezone.data, language=form.language.data or None
-            )
-        except Invalid as error:
-            blame(form, error)
-        else:
-            flash(_("Saved."), "success")
-            return redirect(url_for("settings.index"), 303)
+    if attempt(form, lambda: tenants.update(actor(), name=form.name.data, timezone=form.timezone.data,
+                                            language=form.language.data or None)):  # fmt: skip
+        flash(_("Saved."), "success")
+        return redirect(url_for("settings.index"), 303)
     return render_template("settings/index.html", form=form), 422

@@ -6,11 +6,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from blueprints.errors import blame
+from blueprints.errors import attempt
 from blueprints.forms.people import NewTenantForm
 from blueprints.guard import actor, requires
 from services import tenants
-from services.errors import ServiceError
 
 bp = Blueprint("tenants", __name__, url_prefix="/tenants")
 
@@ -31,18 +30,16 @@ def new() -> str:
 @requires("tenants.manage")
 def create() -> Response | str | tuple[str, int]:
     form = NewTenantForm()
-    if form.validate():
-        try:
-            tenant, invitation = tenants.create(actor(), form.slug.data, form.name.data, form.admin_email.data or "")
-        except ServiceError as error:
-            blame(form, error, "admin_email", renamed={"email": "admin_email"})
-        else:
-            flash(_("The tenant “%(name)s” is created.", name=tenant.name), "success")
-            if invitation is None:
-                return redirect(url_for("tenants.index"), 303)
-            link = url_for("auth.accept_link", secret=invitation.secret, _external=True)
-            return render_template("users/link.html", user=invitation.user, link=link, back=url_for("tenants.index"))
-    return render_template("tenants/new.html", form=form), 422
+    made = attempt(form, lambda: tenants.create(actor(), form.slug.data, form.name.data, form.admin_email.data or ""),
+                   otherwise="admin_email", renamed={"email": "admin_email"})  # fmt: skip
+    if made is None:
+        return render_template("tenants/new.html", form=form), 422
+    tenant, invitation = made
+    flash(_("The tenant “%(name)s” is created.", name=tenant.name), "success")
+    if invitation is None:
+        return redirect(url_for("tenants.index"), 303)
+    link = url_for("auth.accept_link", secret=invitation.secret, _external=True)
+    return render_template("users/link.html", user=invitation.user, link=link, back=url_for("tenants.index"))
 
 
 @bp.post("/<uuid:tenant_id>/active")

@@ -8,14 +8,13 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from blueprints.errors import blame
+from blueprints.errors import attempt
 from blueprints.forms.people import TokenForm
 from blueprints.guard import actor, in_tenant
+from blueprints.labels import permission_choices
 from blueprints.languages import timezone
-from blueprints.roles import permission_choices
 from models.base import utcnow
 from services import tokens
-from services.errors import ServiceError
 
 bp = Blueprint("tokens", __name__, url_prefix="/tokens")
 
@@ -36,14 +35,11 @@ def new() -> str:
 @in_tenant
 def create() -> str | tuple[str, int]:
     form = _form()
-    if form.validate():
-        try:
-            made = tokens.create(actor(), form.name.data, form.permissions.data, _end_of(form))
-        except ServiceError as error:
-            blame(form, error, "name", renamed={"expires_at": "expires_on"})
-        else:
-            return render_template("tokens/created.html", token=made.token, secret=made.secret)
-    return render_template("tokens/new.html", form=form), 422
+    made = attempt(form, lambda: tokens.create(actor(), form.name.data, form.permissions.data, _end_of(form)),
+                   otherwise="name", renamed={"expires_at": "expires_on"})  # fmt: skip
+    if made is None:
+        return render_template("tokens/new.html", form=form), 422
+    return render_template("tokens/created.html", token=made.token, secret=made.secret)
 
 
 @bp.post("/<uuid:token_id>/revoke")

@@ -5,13 +5,13 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
+from wtforms import SelectChoice
 
-from blueprints.errors import blame
+from blueprints.errors import attempt
 from blueprints.forms.people import InviteForm, UserForm
 from blueprints.guard import actor, requires
-from blueprints.roles import role_label
+from blueprints.labels import role_label
 from services import roles, users
-from services.errors import ServiceError
 
 bp = Blueprint("users", __name__, url_prefix="/users")
 
@@ -31,17 +31,10 @@ def new() -> str:
 
 @bp.post("")
 @requires("users.manage")
-def invite() -> Response | str | tuple[str, int]:
+def invite() -> str | tuple[str, int]:
     form = _invite_form()
-    if form.validate():
-        try:
-            made = users.invite(actor(), form.email.data, form.role_id.data,
-                                first_name=form.first_name.data or "", last_name=form.last_name.data or "")  # fmt: skip
-        except ServiceError as error:
-            blame(form, error, "email")
-        else:
-            return _link_page(made)
-    return render_template("users/invite.html", form=form), 422
+    made = attempt(form, lambda: users.invite(actor(), form.email.data, form.role_id.data, **_names(form)), "email")
+    return _link_page(made) if made else (render_template("users/invite.html", form=form), 422)
 
 
 @bp.get("/<uuid:user_id>")
@@ -54,18 +47,12 @@ def show(user_id: UUID) -> str:
 @bp.post("/<uuid:user_id>")
 @requires("users.manage")
 def update(user_id: UUID) -> Response | tuple[str, int]:
-    user, form = users.get(actor(), user_id), _user_form()
-    if form.validate():
-        try:
-            users.update(actor(), user_id, first_name=form.first_name.data or "", last_name=form.last_name.data or "",
-                         role_id=form.role_id.data, is_active=form.is_active.data)  # fmt: skip
-        except ServiceError as error:
-            blame(form, error, "role_id")
-            user = users.get(actor(), user_id)
-        else:
-            flash(_("Saved."), "success")
-            return redirect(url_for("users.index"), 303)
-    return render_template("users/edit.html", form=form, user=user), 422
+    form = _user_form()
+    if attempt(form, lambda: users.update(actor(), user_id, role_id=form.role_id.data, is_active=form.is_active.data,
+                                          **_names(form)), "role_id"):  # fmt: skip
+        flash(_("Saved."), "success")
+        return redirect(url_for("users.index"), 303)
+    return render_template("users/edit.html", form=form, user=users.get(actor(), user_id)), 422
 
 
 @bp.post("/<uuid:user_id>/link")
@@ -77,6 +64,10 @@ def renew_link(user_id: UUID) -> str:
 def _link_page(made: users.Invitation) -> str:
     link = url_for("auth.accept_link", secret=made.secret, _external=True)
     return render_template("users/link.html", user=made.user, link=link)
+
+
+def _names(form: InviteForm | UserForm) -> dict[str, str]:
+    return {"first_name": form.first_name.data or "", "last_name": form.last_name.data or ""}
 
 
 def _invite_form() -> InviteForm:
@@ -91,6 +82,7 @@ def _user_form(**data: object) -> UserForm:
     return form
 
 
-def _role_choices() -> list[tuple[UUID, str]]:
+def _role_choices() -> list[SelectChoice]:
     who = actor()
-    return [(role.id, role_label(role)) for role in roles.listed(who) if frozenset(role.permissions) <= who.permissions]
+    grantable = (role for role in roles.listed(who) if frozenset(role.permissions) <= who.permissions)
+    return [SelectChoice(role.id, role_label(role)) for role in grantable]

@@ -161,7 +161,7 @@ class Profile:
     timezone: str | None
 
 
-def update_profile(actor: Principal, profile: Profile) -> None:
+def update_profile(actor: Principal, profile: Profile) -> Profile:
     _check_profile(profile)
     with as_system(db.session):  # a superadmin's own row belongs to no tenant
         user = db.session.get_one(User, actor.id)
@@ -170,6 +170,7 @@ def update_profile(actor: Principal, profile: Profile) -> None:
             setattr(user, name, value)
         audit.record(actor, "user.profile_updated", _target(user), before=before, after=asdict(profile))
         db.session.commit()
+    return profile
 
 
 def _check_profile(profile: Profile) -> None:

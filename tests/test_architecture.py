@@ -19,16 +19,16 @@ FORBIDDEN = {
 }
 # What several blueprints share is no noun of its own, and may be imported by them.
 SHARED_BY_BLUEPRINTS = {
+    "api",
     "assets",
-    "audit",
     "errors",
     "formats",
     "forms",
     "guard",
     "htmx",
+    "labels",
     "languages",
     "navigation",
-    "roles",
     "security",
 }
 NOT_IN_SERVICES = {"request", "session", "flash", "render_template", "g", "abort", "redirect", "url_for"}

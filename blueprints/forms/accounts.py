@@ -1,6 +1,6 @@
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
+from wtforms import BooleanField, EmailField, PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length
 
 from blueprints.forms.fields import ZoneField, clean, language_choices, no_control_characters
@@ -45,7 +45,6 @@ class ProfileForm(FlaskForm):
     first_name = StringField(_l("First name"), filters=[clean], validators=[Length(max=100), no_control_characters])
     last_name = StringField(_l("Last name"), filters=[clean], validators=[Length(max=100), no_control_characters])
     language = SelectField(_l("Language"), choices=language_choices)
-    theme = SelectField(
-        _l("Theme"), choices=[("system", _l("As the system")), ("light", _l("Light")), ("dark", _l("Dark"))]
-    )
+    theme = SelectField(_l("Theme"), choices=[SelectChoice("system", _l("As the system")),
+                                              SelectChoice("light", _l("Light")), SelectChoice("dark", _l("Dark"))])  # fmt: skip
     timezone = ZoneField(_l("Time zone"), optional=True)

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
-from wtforms import Field, SelectField
+from wtforms import Field, SelectChoice, SelectField
 from wtforms.validators import ValidationError
 from wtforms.widgets import html_params
 
@@ -31,9 +31,8 @@ class ZoneSelect:
         options.setdefault("id", field.id)
         # Replaced as plain text: Markup would escape the quotes it looks for.
         chosen = f'value="{escape(field.data or "")}"'
-        blank = (
-            Markup('<option value="">{}</option>').format(_l("As the business")) if "" in dict(field.choices) else ""
-        )
+        first = field.choices[0]
+        blank = Markup('<option value="">{}</option>').format(first.label) if first.value == "" else ""
         markup = str(blank + _zone_options()).replace(chosen, f"{chosen} selected", 1)
         return Markup("<select {}>{}</select>").format(Markup(html_params(name=field.name, **options)), Markup(markup))  # noqa: S704
 
@@ -42,8 +41,8 @@ class ZoneField(SelectField):
     widget = ZoneSelect()
 
     def __init__(self, label: object = None, *, optional: bool = False, **options: object) -> None:
-        choices = [("", _l("As the business"))] if optional else []
-        super().__init__(label, choices=[*choices, *((name, name) for name in _zone_names())], **options)
+        choices = [SelectChoice("", _l("As the business"))] if optional else []
+        super().__init__(label, choices=[*choices, *map(SelectChoice, _zone_names())], **options)
 
 
 @cache
@@ -57,8 +56,8 @@ def _zone_names() -> list[str]:
     return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
 
 
-def language_choices() -> list[tuple[str, object]]:
-    return [("", _l("As the browser asks")), *NAMES.items()]
+def language_choices() -> list[SelectChoice]:
+    return [SelectChoice("", _l("As the browser asks")), *(SelectChoice(*pair) for pair in NAMES.items())]
 
 
 def clean(value: str | None) -> str | None:
