@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -12,8 +13,6 @@ MIN_LENGTH = 10
 MAX_LENGTH = 200  # argon2 reads it all; nobody types more
 
 _hasher = PasswordHasher()
-# Checked when there is no such account, so that the answer takes as long as for a real one.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
 def hash_password(password: str, *, email: str = "", field: str = "password") -> str:
@@ -27,10 +26,20 @@ def hash_password(password: str, *, email: str = "", field: str = "password") ->
 
 
 def verify(password_hash: str | None, password: str) -> bool:
+    stand_in = _nobody()  # asked for even when not needed, so that its first making tells nothing either
     try:
-        return _hasher.verify(password_hash or _NOBODY, password[:MAX_LENGTH]) and password_hash is not None
+        return _hasher.verify(password_hash or stand_in, password[:MAX_LENGTH]) and password_hash is not None
     except (Argon2Error, InvalidHashError):
         return False
+
+
+@cache
+def _nobody() -> str:
+    """Checked when there is no such account, so that the answer takes as long as for a real one.
+
+    Hashed when first needed: most processes never sign anybody in.
+    """
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def needs_rehash(password_hash: str) -> bool:
