@@ -16,6 +16,9 @@ OUTCOMES = ("ran", "skipped")
 SKIP_REASONS = ("", "overlap", "misfire", "paused", "disabled", "quota", "down", "clock_change")
 
 _ARMED = text("next_run_at IS NOT NULL")
+_UNARMED = text("next_run_at IS NULL")
+# Its turn has come, but the run before it has not ended.
+_WAITING = text("outcome = 'ran' AND execution_id IS NULL")
 
 
 class Schedule(TenantOwned, Identified, Timestamped, Base):
@@ -25,6 +28,8 @@ class Schedule(TenantOwned, Identified, Timestamped, Base):
         Index("ix_script_scheduled_jobs_tenant_id_script_id", "tenant_id", "script_id"),
         # The scheduler's only question, over all tenants: what is due?
         Index("ix_script_scheduled_jobs_due", "next_run_at", sqlite_where=_ARMED, postgresql_where=_ARMED),
+        Index("ix_script_scheduled_jobs_unarmed", "id", sqlite_where=_UNARMED, postgresql_where=_UNARMED),
+        Index("ix_script_scheduled_jobs_tenant_id_created_at", "tenant_id", "created_at", "id"),
         one_of("overlap", OVERLAPS),
         one_of("misfire", MISFIRES),
         CheckConstraint("jitter_seconds >= 0", name="jitter_not_negative"),
@@ -48,11 +53,13 @@ class Schedule(TenantOwned, Identified, Timestamped, Base):
 
 
 class Occurrence(TenantOwned, Identified, Created, Base):
-    """One due slot of a schedule and what became of it."""
+    """One due slot of a schedule and what became of it: it ran, it was skipped for a reason, or (ran, and no run yet) it waits."""
 
     __tablename__ = "schedule_occurrences"
     __table_args__ = (
         UniqueConstraint("tenant_id", "schedule_id", "due_at"),
+        Index("ix_schedule_occurrences_waiting", "schedule_id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_schedule_occurrences_due_at", "due_at"),
         one_of("outcome", OUTCOMES),
         one_of("reason", SKIP_REASONS),
         owner_fk(),
