@@ -11,7 +11,7 @@ from dataclasses import Field, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 # A refusal goes to terminals and logs; these may hold passwords.
 _NEVER_SHOWN = frozenset({"SECRET_KEYS", "SCRIPT_DB_URL", "DATABASE_URL", "REDIS_URL"})
@@ -166,7 +166,7 @@ class Settings:
         given = {f.name: _read(f, environ) for f in fields(cls) if environ.get(variable(f.name))}
         given.setdefault("environment", "production" if "secret_key" in given else "development")
         data_dir = given["data_dir"] = Path(given.get("data_dir", "data")).expanduser().resolve()
-        given.setdefault("database_url", f"sqlite:///{data_dir / 'dastgoh.sqlite'}")
+        given.setdefault("database_url", _sqlite_url(data_dir / "dastgoh.sqlite"))
         given.setdefault("redis_url", _embedded_redis_url(data_dir))
         given.setdefault("script_db_url", _demo_business_url(data_dir))
         settings = cls(**given)
@@ -212,14 +212,19 @@ def _read(known: Field[Any], environ: Mapping[str, str]) -> Any:
 
 
 def _demo_business_url(data_dir: Path) -> str:
-    return f"sqlite:///{data_dir / 'business.sqlite'}"
+    return _sqlite_url(data_dir / "business.sqlite")
+
+
+def _sqlite_url(path: Path) -> str:
+    """An address reads #, ? and % in its own way: in the name of a directory they are written as codes."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 def _place(url: str) -> tuple[object, ...]:
     """Where a database is, whoever signs in to it: two addresses of one place are equal."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return ("sqlite", Path(parts.path.removeprefix("/")).expanduser().resolve())
+        return ("sqlite", Path(unquote(parts.path.removeprefix("/"))).expanduser().resolve())
     host = dict(parse_qsl(parts.query)).get("host") or parts.hostname or "localhost"
     return ("postgresql", "localhost" if is_loopback(host) else host, parts.port or 5432, parts.path)
 
@@ -230,4 +235,4 @@ def _embedded_redis_url(data_dir: Path) -> str:
     if len(os.fsencode(directory)) > 85:
         digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
         directory = Path(tempfile.gettempdir()) / f"dastgoh-{os.getuid()}-{digest}"
-    return f"unix://{directory / 'redis.sock'}"
+    return f"unix://{quote(str(directory / 'redis.sock'))}"

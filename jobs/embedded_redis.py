@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from subprocess import Popen
 from typing import IO
+from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -42,7 +43,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        return f"unix://{self.socket}"
+        return f"unix://{quote(str(self.socket))}"
 
     @property
     def running(self) -> bool:

@@ -5,7 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
+from jobs.embedded_redis import EmbeddedRedis
 from settings import Settings, SettingsError, variable
 
 SECRET = "x" * 32
@@ -88,6 +90,16 @@ def test_a_deep_data_dir_gets_a_short_socket(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100)
 
     assert len(Settings.from_env({"DATA_DIR": str(deep)}).redis_url) < 100
+
+
+def test_a_data_dir_may_have_any_name(tmp_path: Path) -> None:
+    directory = tmp_path / "50% of #1? ʻ"
+    settings = Settings.from_env({"DATA_DIR": str(directory)})
+
+    assert EmbeddedRedis.at(settings.redis_url, directory).url == settings.redis_url
+    assert EmbeddedRedis.at(settings.redis_url, directory).socket == directory / "redis" / "redis.sock"
+    assert make_url(settings.database_url).database == str(directory / "dastgoh.sqlite")
+    assert make_url(settings.script_db_url).database == str(directory / "business.sqlite")
 
 
 def test_every_setting_is_documented() -> None:
