@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar, cast
 
-from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
@@ -92,6 +92,7 @@ def _csrf_error(error: CSRFError) -> AnyResponse:
 
 
 def _database_error(error: OperationalError) -> AnyResponse:
+    g.database_away = True  # what shows the page must not ask it again
     log.error("the database does not answer", exc_info=error)
     db.session.rollback()
     return _answer(503, _("The database is busy or away. Try again in a moment."), "UNAVAILABLE")

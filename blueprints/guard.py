@@ -11,7 +11,7 @@ from flask_login import login_user as start_session
 from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response
 
-from models import db
+from models import Tenant, db
 from models.tenancy import bind
 from services import accounts, tenants, tokens
 from services.errors import Forbidden
@@ -126,8 +126,10 @@ def _bind_tenant() -> None:
     bind(db.session, tenant.id if tenant else None)
 
 
-def _is_superadmin() -> bool:
-    return bool(current_user.is_authenticated and current_user.is_superadmin)
+def tenant_choices() -> list[Tenant]:
+    """Where a superadmin may go. Asked by the menu of whole pages alone, and not while the database is away."""
+    is_superadmin = current_user.is_authenticated and current_user.is_superadmin
+    return tenants.choices(actor()) if is_superadmin and "database_away" not in g else []
 
 
 def init_app(app: Flask) -> None:
@@ -137,5 +139,5 @@ def init_app(app: Flask) -> None:
     app.context_processor(lambda: {
         "can": lambda permission: current_user.is_authenticated and current_user.may(permission),
         "current_tenant": current_user.tenant if current_user.is_authenticated else None,
-        "tenant_choices": tenants.choices(actor()) if _is_superadmin() else [],
+        "tenant_choices": tenant_choices,
     })  # fmt: skip
