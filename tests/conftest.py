@@ -19,7 +19,8 @@ from services.identity import Principal
 from settings import Settings
 from tests.support.http import Browser
 
-pytest_plugins = ["tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.order"]
+pytest_plugins = ["tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.order",
+                  "tests.support.runs"]  # fmt: skip
 
 PASSWORD = "correct horse battery"
 # argon2 is slow on purpose; once is enough for all the people of a test run.

@@ -44,10 +44,9 @@ def limited(api: str, functions: Functions, facts: RunFacts) -> Functions:
     return _behind(Bucket(facts.whole(f"{api}_per_minute", PER_MINUTE[api])), api, functions)
 
 
-def log_lines(limits: Mapping[str, Any], timeout_ms: int, most: int) -> int:
+def log_lines(facts: RunFacts, timeout_ms: int, most: int) -> int:
     """How many lines a run may write in its time. The engine keeps head and tail of more; it never refuses a line."""
-    per_minute = limits.get("log_per_minute", LOG_LINES_PER_MINUTE)
-    return min(most, int(per_minute * (1 + timeout_ms / 60_000)))
+    return min(most, int(facts.whole("log_per_minute", LOG_LINES_PER_MINUTE) * (1 + timeout_ms / 60_000)))
 
 
 def _behind(bucket: Bucket, api: str, functions: Functions) -> Functions:

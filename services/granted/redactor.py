@@ -25,7 +25,6 @@ LONG_ENOUGH_ALONE = 16  # a line of a key, a member of a JSON document
 T = TypeVar("T")
 Range = tuple[int, int]
 _CUT = re.compile(r"…\[\d+characterscut\]…|…$")
-_SPACE = re.compile(r"\s+")
 _RUN = re.compile(r"\S+")
 _LEFT_BY_ENCODE_URI = ";,/?:@&=+$!*'()#"
 
@@ -61,6 +60,8 @@ class Redactor:
 
     def _masked(self, texts: list[str]) -> list[str] | None:
         """The texts with their masks; None when there is nothing to mask."""
+        if not self._may_be_in(texts):
+            return None
         found = {index: _widened(texts[index], ranges) for index, ranges in self._torn_hits(texts).items()}
         for index, text in enumerate(texts):
             ranges = list(_occurrences(text, self._whole))
@@ -69,6 +70,14 @@ class Redactor:
         if not found:
             return None
         return [_with_masks(text, found[index]) if index in found else text for index, text in enumerate(texts)]
+
+    def _may_be_in(self, texts: list[str]) -> bool:
+        """Looked at as a whole first: most of what is shown holds no secret, and may be long."""
+        values = "".join(text for text in texts if not isinstance(text, _Key))
+        names = {text for text in texts if isinstance(text, _Key)}
+        squeezed = " ".join([_squeezed(values), *map(_squeezed, names)])
+        raw = "\n".join([values, *names])
+        return "…" in raw or any(one in squeezed for one in self._torn) or any(one in raw for one in self._whole)
 
     def _torn_hits(self, texts: list[str]) -> dict[int, list[Range]]:
         """Values are searched as one; between two of them may stand keys, which are searched each for itself."""
@@ -136,7 +145,7 @@ def _json_members(value: str) -> Iterator[str]:
 
 
 def _squeezed(text: str) -> str:
-    return _SPACE.sub("", text)
+    return "".join(text.split())
 
 
 def _occurrences(text: str, needles: Iterable[str]) -> Iterator[Range]:
