@@ -8,6 +8,7 @@ from babel import dates, numbers
 from flask import Flask
 from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
+from jinja2 import Undefined
 
 Number = int | float
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -32,6 +33,8 @@ def init_app(app: Flask) -> None:
             "bytes_parts": byte_size_parts,
             "json": as_json,
             "axis_top": axis_top,
+            "field_text": field_text,
+            "option_lines": option_lines,
         }
     )
 
@@ -158,6 +161,32 @@ def percent(share: Number | None) -> str:
 def as_json(value: Any, indent: int | None = None) -> str:
     """JSON to be read by people: letters stay letters. For scripts there is `tojson`."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def field_text(value: Any) -> str:
+    """A value as a field shows it to be changed: text as it is, numbers with the reader's decimal sign, the rest as JSON."""
+    if value is None or isinstance(value, str | Undefined):
+        return str(value or "")
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0").replace(".", numbers.get_decimal_symbol(get_locale()))
+    return as_json(value, indent=2)
+
+
+def option_lines(options: list[str | Number] | str | None) -> str:
+    """Choices to be changed, one a line. Text that looks like JSON stands in quotes, so that it stays text."""
+    if not isinstance(options, list):
+        return field_text(options)
+    return "\n".join(
+        each if isinstance(each, str) and not _looks_like_json(each) else as_json(each) for each in options
+    )
+
+
+def _looks_like_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def axis_top(highest: Number) -> Number:

@@ -9,3 +9,5 @@ import './copy.js';
 import './shortcuts.js';
 import './live.js';
 import './network.js';
+import './input_form.js';
+import './parameters.js';
