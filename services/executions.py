@@ -116,12 +116,15 @@ def _begin(script: Script, wanted: Wanted) -> Execution:
 
 
 def get(actor: Principal, execution_id: UUID) -> Execution:
-    """With everything it left behind."""
-    require(actor, "executions.read")
+    """With everything it left behind. Whoever may execute sees their own runs."""
+    if not actor.may("scripts.execute"):
+        require(actor, "executions.read")
     query = select(Execution).where(Execution.id == execution_id).options(*_WHOLE)
     found = db.session.scalar(query.execution_options(populate_existing=True))
     if found is None:
         raise NotFound("There is no such run.")
+    if found.user_id != actor.id:
+        require(actor, "executions.read")
     return found
 
 

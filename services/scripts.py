@@ -16,6 +16,7 @@ from services import audit, happenings, limits, parameters, triggers, versions
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
 from services.identity import Principal, require
+from services.paging import Page, keyset
 from services.stored import as_json
 from services.validation import syntax_error
 
@@ -66,8 +67,8 @@ class WouldDisable(Conflict):
 
     def __init__(self, line: int, column: int, message: str) -> None:
         super().__init__(
-            "Line %(line)s, column %(column)s: %(message)s. The script is enabled; saving it like this disables it.",
-            line=line, column=column, message=message,
+            "Line %(line)s, column %(column)s: %(what)s. The script is enabled; saving it like this disables it.",
+            line=line, column=column, what=message,
         )  # fmt: skip
 
 
@@ -79,6 +80,12 @@ def get(actor: Principal, script_id: UUID, *, deleted: bool = False) -> Script:
     if script is None:
         raise NotFound("There is no such script.")
     return script
+
+
+def page(actor: Principal, cursor: str = "", limit: int = 50) -> Page[Script]:
+    """Last changed first, without their code."""
+    require(actor, "scripts.read")
+    return keyset(Script.alive(), Script.updated_at, Script.id, cursor, limit)
 
 
 def by_name(actor: Principal, name: str) -> Script:
@@ -140,7 +147,9 @@ def save(
     return script
 
 
-def restore(actor: Principal, script_id: UUID, number: int, base_version: int | None = None) -> Script:
+def restore(
+    actor: Principal, script_id: UUID, number: int, base_version: int | None = None, note: str = ""
+) -> Script:
     """A new version with an old one's code, parameters and limits. Triggers stay as they are: they act on the world."""
     old = versions.get(actor, script_id, number)
     require(actor, "scripts.update")
@@ -150,7 +159,7 @@ def restore(actor: Principal, script_id: UUID, number: int, base_version: int | 
     before, from_version = _facts(script), script.version
     script.source, script.parameters, script.limits = old.source, list(old.parameters), dict(old.limits)
     _judge_source(script, {"source": old.source}, may_disable=True)
-    versions.snapshot(actor, script, restored_from=number)
+    versions.snapshot(actor, script, note, restored_from=number)
     script.updated_by, script.updated_at = actor.id, utcnow()
     audit.record(actor, "script.restored", target(script), before=before | {"version": from_version},
                  after=_facts(script) | {"restored_from": number})  # fmt: skip
@@ -223,8 +232,8 @@ def _judge_source(script: Script, given: Mapping[str, Any], may_disable: bool) -
 
 def _not_enabled(line: int, column: int, message: str) -> Invalid:
     return Invalid(
-        "A script with a syntax error cannot be enabled (line %(line)s, column %(column)s: %(message)s).",
-        field="enabled", line=line, column=column, message=message,
+        "A script with a syntax error cannot be enabled (line %(line)s, column %(column)s: %(what)s).",
+        field="enabled", line=line, column=column, what=message,
     )  # fmt: skip
 
 

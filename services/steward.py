@@ -42,6 +42,7 @@ class Steward:
         self.feed = Feed(self._redis)
         self._lock, self._wake, self._closed = threading.Lock(), threading.Event(), False
         self._running: set[UUID] = set()
+        self._unheard: set[UUID] = set()
         self._thread: threading.Thread | None = None
 
     @contextmanager
@@ -83,6 +84,7 @@ class Steward:
             channel = self._listen(channel)
             self.feed.flush()
             self._tick()
+            self._stop(set())
             if time.monotonic() >= due and self.busy():
                 self._renew()
                 due = time.monotonic() + self._lease_s / RENEWALS_PER_LEASE
@@ -98,7 +100,7 @@ class Steward:
                 self._stop(self._unwanted())
             message = channel.get_message(timeout=TICK_S if self.busy() else 0)
             if message:
-                self._stop_run(message["data"].decode())
+                self._stop({UUID(message["data"].decode())})
             return channel
         except RedisError:
             time.sleep(TICK_S)
@@ -124,5 +126,9 @@ class Steward:
             return set()
 
     def _stop(self, unwanted: set[UUID]) -> None:
-        for execution_id in unwanted:
+        """Asked again until it is over: a run just claimed is not yet in its engine, and would not hear."""
+        with self._lock:
+            self._unheard = (self._unheard | unwanted) & self._running
+            unheard = set(self._unheard)
+        for execution_id in unheard:
             self._stop_run(str(execution_id))
