@@ -10,6 +10,7 @@ from wtforms import SelectChoice
 from blueprints.errors import attempt
 from blueprints.forms.people import InviteForm, UserForm
 from blueprints.guard import actor, requires
+from blueprints.htmx import render
 from blueprints.labels import role_label
 from services import roles, users
 
@@ -18,9 +19,9 @@ bp = Blueprint("users", __name__, url_prefix="/users")
 
 @bp.get("")
 @requires("users.manage")
-def index() -> str:
+def index() -> Response:
     search = request.args.get("q", "").strip()[:100]
-    return render_template("users/index.html", users=users.listed(actor(), search), q=search)
+    return render("users/index.html", "users/_people.html", users=users.listed(actor(), search), q=search)
 
 
 @bp.get("/invite")

@@ -1,4 +1,4 @@
-// Checking rows: the box in the head, the bar that appears, a range with Shift.
+// Checking rows: the box in the head, the bar that appears, a range with Shift. And the filters above a table.
 import { text } from './texts.js';
 
 const boxesOf = (table) => [...table.querySelectorAll('[data-select]')];
@@ -53,3 +53,18 @@ const refreshAll = () => document.querySelectorAll('[data-selects]').forEach(ref
 refreshAll();
 window.addEventListener('pageshow', refreshAll);
 document.addEventListener('htmx:after:swap', refreshAll);
+
+// --- filters: an empty field is no filter, so it has no place in the address
+document.addEventListener('formdata', ({ target, formData }) => {
+  if (!target.matches('[data-filters]')) return;
+  for (const name of new Set(formData.keys())) {
+    if (formData.getAll(name).every((value) => value === '')) formData.delete(name);
+  }
+});
+
+// "Clear" stands there while there is something to clear.
+document.addEventListener('input', (event) => {
+  const form = event.target.closest('[data-filters]');
+  const clear = form?.querySelector('[data-clear-filters]');
+  if (clear) clear.hidden = new FormData(form).keys().next().done;
+});

@@ -1,5 +1,6 @@
 """How the house feels in a real browser: themes, keyboard, dialogs, toasts, and what a screen reader meets."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -209,3 +210,55 @@ def test_the_menu_opens_on_a_phone(enter: Callable[..., Page]) -> None:
     expect(page.locator("#sidebar")).to_be_hidden()
     page.get_by_role("button", name="Menu").click()
     expect(page.get_by_role("link", name="Users and roles")).to_be_visible()
+
+
+def test_a_filter_searches_while_somebody_types_and_keeps_the_address(
+    enter: Callable[..., Page], bob: Person, things: dict[str, str]
+) -> None:
+    page = enter()
+    page.goto("/users")
+    clear = page.get_by_role("link", name="Clear")
+    expect(clear).to_be_hidden()
+    page.locator("main").get_by_role("searchbox").press_sequentially("bob")
+    expect(page.locator("#people")).not_to_contain_text("alice@acme.test")
+    expect(page.locator("#people")).to_contain_text("bob@acme.test")
+    expect(page).to_have_url(re.compile(r"/users\?q=bob$"))
+    expect(page.locator("main").get_by_role("searchbox")).to_be_focused()
+    page.reload()
+    expect(page.locator("#people")).not_to_contain_text("alice@acme.test")
+    clear.click()
+    expect(page.locator("#people")).to_contain_text("alice@acme.test")
+
+
+def test_an_empty_filter_leaves_no_trace_in_the_address(enter: Callable[..., Page]) -> None:
+    page = enter()
+    page.goto("/audit")
+    page.get_by_label("Action").select_option("auth.signed_in")
+    expect(page).to_have_url(re.compile(r"/audit\?action=auth\.signed_in$"))
+    page.get_by_label("Action").select_option("")
+    expect(page).to_have_url(re.compile(r"/audit$"))
+
+
+def test_a_superadmin_moves_between_tenants_by_the_menu(
+    enter: Callable[..., Page], root: Person, acme: Tenant, globex: Tenant
+) -> None:
+    page = enter(who=root)
+    for tenant in (acme, globex):
+        page.locator("[popovertarget=tenants]").click()
+        page.get_by_role("group", name="Switch tenant").get_by_role("button", name=tenant.name).click()
+        expect(page.locator("#toasts")).to_contain_text(f"You now act in {tenant.name}.")
+        expect(page.locator("[popovertarget=tenants]")).to_contain_text(tenant.name)
+    page.locator("[popovertarget=tenants]").press("Enter")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="Acme")).to_be_focused()
+    page.get_by_role("link", name="All tenants").click()
+    expect(page.get_by_role("rowheader", name="Globex")).to_contain_text("you are here")
+
+
+def test_a_phone_finds_the_search(enter: Callable[..., Page]) -> None:
+    page = enter("phone")
+    page.locator(".topbar").get_by_role("link", name="Search").click()
+    page.locator("main").get_by_role("searchbox").fill("audit")
+    page.keyboard.press("Enter")
+    page.get_by_role("main").get_by_role("link", name="Audit log").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Audit log")
