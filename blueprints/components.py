@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, RadioField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
-from blueprints.htmx import toast
+from blueprints.htmx import toast, trigger
 
 bp = Blueprint("components", __name__, url_prefix="/dev")
 
@@ -23,6 +23,27 @@ CALLS = [
     {"name": "sdk.http.get", "start_ms": 78, "duration_ms": 500, "kind": "warn", "note": "timed out, retry 1"},
     {"name": "sdk.http.get", "start_ms": 828, "duration_ms": 212, "kind": "ok", "note": "200, 4.1 KB"},
     {"name": "sdk.secrets.get", "start_ms": 1044, "duration_ms": 58, "kind": "error", "note": "SECRET_NOT_FOUND"},
+]
+SOURCE = """const rates = await sdk.http.get(ctx.input.ratesUrl, { timeout: 500, retries: 2 });
+if (rates.status !== 200) return { ok: false, reason: 'rates unavailable' };
+
+const orders = await sdk.db.query(
+  'SELECT id, total FROM orders WHERE status = ? LIMIT ?',
+  [ctx.input.status, ctx.input.limit ?? 100],
+);
+
+for (const order of orders) {
+  const total = order.total * rates.json().USD;
+  await sdk.db.execute('UPDATE orders SET total = ? WHERE id = ?', [total, order.id]);
+}
+sdk.log.info('priced', { orders: orders.length });
+return { ok: true, priced: orders.length };
+"""
+OLDER_SOURCE = SOURCE.replace("timeout: 500, retries: 2", "timeout: 2000").replace(", priced: orders.length", "")
+PARAMETERS = [
+    {"name": "ratesUrl", "type": "string", "required": True, "description": "Where today's rates are"},
+    {"name": "status", "type": "enum", "default": "new", "options": ["new", "paid"]},
+    {"name": "limit", "type": "integer", "description": "How many orders at most"},
 ]
 VALUE = {"ok": False, "reconciled": 18, "failed": [{"id": 88412, "client": "ООО «Навруз Трейд»"}], "note": None}
 
@@ -61,6 +82,17 @@ def _samples() -> dict[str, Any]:
         "page_address": lambda number: f"?page={number}",
         "sort": {"key": "took", "descending": True, "address": lambda key, down: f"?sort={'-' if down else ''}{key}"},
     }  # fmt: skip
+
+
+@bp.get("/editor")
+def editor() -> str:
+    return render_template("dev/editor.html", source=SOURCE, older=OLDER_SOURCE, parameters=PARAMETERS)
+
+
+@bp.post("/editor")
+def save_editor() -> Response:
+    toast("Version 15 saved")
+    return trigger(make_response("", 204), **{"dastgoh:saved": {"version": 15}})
 
 
 @bp.post("/components/toast")

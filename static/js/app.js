@@ -9,5 +9,6 @@ import './copy.js';
 import './shortcuts.js';
 import './live.js';
 import './network.js';
+import './editors.js';
 import './input_form.js';
 import './parameters.js';
