@@ -17,6 +17,7 @@ from blueprints import (
     auth,
     components,
     dashboard,
+    editor,
     errors,
     formats,
     guard,
@@ -54,7 +55,10 @@ from settings import Settings
 
 VERSION = "0.1.0"
 T = TypeVar("T")
-PAGES = (dashboard, auth, profile, users, roles, tokens, tenants, secret_pages, settings_pages, audit, preferences, search, health)
+PAGES = (
+    dashboard, editor, auth, profile, users, roles, tokens, tenants, secret_pages, settings_pages, audit, preferences, search,
+    health,
+)  # fmt: skip
 
 API = (api_scripts, api_executions)
 
