@@ -112,6 +112,9 @@ class Settings:
     web_workers: int = setting("web processes", 1, between(1, 64))
     web_threads: int = setting("threads in each web process", 16, between(1, 256))
     worker_processes: int = setting("RQ worker processes that `dev` starts", 1, between(1, 64))
+    queue_batch: int = setting("runs handed to a worker in one job", 20, between(1, 500))
+    queue_bound: int = setting("more waiting runs than this count as pressure, which publishers are told", 10_000,
+                               between(1, 10_000_000))  # fmt: skip
     drain_seconds: int = setting("how long running work may finish when a process stops", 30, between(0, 3600))
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
 

@@ -84,7 +84,7 @@ def finish_lost(execution_id: UUID, values: Mapping[str, Any]) -> bool:
     return _changed(
         update(Execution)
         .where(Execution.id == execution_id, Execution.status == "running", Execution.due_at < utcnow())
-        .values(leased_by="", due_at=None, **values)
+        .values(**{"leased_by": "", "due_at": None, **values})
     )
 
 

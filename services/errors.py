@@ -60,3 +60,4 @@ class Busy(ServiceError):
             "Too many runs of this script are going on." if whose == "script"
             else "Too many runs of this tenant are going on."
         )  # fmt: skip
+        self.whose = whose

@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 EVERYTHING = "*"
 REST = ".*"
+OWN = "dastgoh."  # the workbench's own events, which only those get who name them
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Matches:
 
 
 class SubscriptionIndex:
-    """`order.created` finds `order.created`, `order.*` and `*`; `order.*` is all that starts with `order.`."""
+    """An `order.created` concerns `order.created`, `order.*` and `*`."""
 
     def __init__(self, subscriptions: Iterable[Any]) -> None:
         self._by_type: dict[str, list[Entry]] = defaultdict(list)
@@ -58,7 +59,12 @@ class SubscriptionIndex:
 def patterns(event_type: str) -> list[str]:
     """Every subscription type that an event of this type concerns."""
     parts = event_type.split(".")
-    return [event_type, *(".".join(parts[:n]) + REST for n in range(1, len(parts))), EVERYTHING]
+    named = [event_type, *(".".join(parts[:n]) + REST for n in range(1, len(parts)))]
+    return named if event_type.startswith(OWN) else [*named, EVERYTHING]
+
+
+def covers(pattern: str, event_type: str) -> bool:
+    return pattern in patterns(event_type)
 
 
 def _matcher(filter: Mapping[str, Any] | None, subscription_id: UUID) -> Matcher | None:

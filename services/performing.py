@@ -8,7 +8,7 @@ from uuid import UUID
 
 from models.base import db, utcnow
 from models.tenancy import as_tenant
-from services import calls, claims, happenings, outcomes
+from services import calls, claims, deliveries, happenings, outcomes
 from services.errors import Busy, ServiceError
 from services.execute import execute
 from services.hands import hands
@@ -30,7 +30,7 @@ def perform(execution_id: UUID, *, deadline: float | None = None, on_busy: OnBus
         call = calls.build(execution_id, deadline)
         db.session.commit()
         try:
-            values = outcomes.finished(execute(call))
+            values = {**outcomes.finished(execute(call)), "limits": dict(call.limits)}
         except Busy as busy:
             (on_busy or later)(call, busy)
             return
@@ -45,7 +45,9 @@ def perform(execution_id: UUID, *, deadline: float | None = None, on_busy: OnBus
 
 def conclude(call: calls.Call, values: dict[str, Any]) -> None:
     """The last move of a run, unless somebody else was given it meanwhile."""
+    values = deliveries.settle(call.execution_id, values)
     if claims.finish(call.execution_id, values):
+        deliveries.conclude(call.execution_id, values)
         announce(call.script_id, call.script_name, call.execution_id, values)
     db.session.commit()
 

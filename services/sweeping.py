@@ -11,7 +11,7 @@ from models.event import OutboxEntry
 from models.execution import Execution
 from models.script import Script
 from models.tenancy import as_system, as_tenant
-from services import claims, outcomes
+from services import claims, deliveries, outcomes
 from services.performing import announce
 from services.wiring import settings
 
@@ -35,7 +35,9 @@ def sweep() -> None:
 
 def _finish_lost(execution_id: UUID) -> None:
     values = outcomes.ended_early("LOST", "the process that ran the script disappeared", "failed")
+    values = deliveries.settle(execution_id, values)
     if claims.finish_lost(execution_id, values):
+        deliveries.conclude(execution_id, values)
         log.warning("run %s was lost: its process has been silent for longer than its lease", execution_id)
         lost = db.session.get_one(Execution, execution_id)
         script = db.session.get_one(Script, lost.script_id)

@@ -407,3 +407,10 @@ def test_a_thousand_subscriptions_are_asked_in_a_moment():
         times.append(time.perf_counter() - began)
 
     assert min(times) < 0.05  # the bench says 10 ms; this machine may be busy
+
+
+def test_the_workbenchs_own_events_reach_only_those_who_name_them():
+    rows = [row("*"), row("dastgoh.*"), row("dastgoh.execution.failed")]
+    found = SubscriptionIndex(rows).matching({"type": "dastgoh.execution.failed", "data": {}})
+
+    assert [entry.subscription_id for entry in found.matched] == [rows[2].id, rows[1].id]

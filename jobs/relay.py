@@ -1,0 +1,118 @@
+"""The relay: hands committed runs to the workers' queue, a little ahead of them and fair between tenants.
+
+The outbox in the database is the real queue. Redis holds only what workers will begin soon, so that a tenant with ten
+thousand waiting runs stands in nobody's way, and an emptied Redis loses little. Any number of relays may run.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from flask import Flask
+from redis import Redis, RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.base import db
+from services import outbox, queue
+from services.outbox import Claimed
+from services.queue import HandedOver
+
+log = logging.getLogger(__name__)
+
+# Between two looks. What arrives meanwhile goes together: tiny batches cost more than this little waiting.
+LOOK_EVERY_S = 0.03
+IDLE_AFTER_S, IDLE_LOOK_EVERY_S = 10.0, 0.06
+LONGEST_BACKOFF_S = 5.0
+# Runs of one tenant that were handed over and not yet begun.
+AHEAD_PER_TENANT = 50
+# Whatever was handed over so long ago got lost, or the sweep takes care of it.
+FORGET_AFTER_S = 60.0
+
+
+class Relay:
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._redis: Redis = app.extensions["redis"]
+        self._batch: int = app.extensions["settings"].queue_batch
+        self._ahead: dict[UUID, dict[UUID, float]] = defaultdict(dict)  # tenant, run: when it was handed over
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._busy_at = time.monotonic()
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="relay", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread:
+            self._thread.join(10)
+
+    def turn(self) -> int:
+        """One look: how many runs were handed over."""
+        with self._app.app_context():
+            tenants = outbox.waiting_tenants()
+            rooms = {tenant: room for tenant in tenants if (room := self._room(tenant)) > 0}
+            claimed = outbox.claim(rooms) if rooms else []
+            return self._hand_over(claimed) if claimed else 0
+
+    def _work(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                if self.turn():
+                    self._busy_at = time.monotonic()
+                failures = 0
+            except (RedisError, SQLAlchemyError):
+                failures += 1
+                log.exception("nothing could be handed over, %d times in a row", failures)
+            self._stopping.wait(self._pause(time.monotonic() - began, failures))
+
+    def _pause(self, took_s: float, failures: int) -> float:
+        if failures:
+            return min(LONGEST_BACKOFF_S, 0.2 * 2.0 ** min(failures, 10))
+        idle = time.monotonic() - self._busy_at > IDLE_AFTER_S
+        return max((IDLE_LOOK_EVERY_S if idle else LOOK_EVERY_S) - took_s, took_s)  # at most half of the time
+
+    def _room(self, tenant_id: UUID) -> int:
+        ahead = self._ahead[tenant_id]
+        if len(ahead) >= AHEAD_PER_TENANT // 2:
+            queued, now = outbox.still_queued(ahead), time.monotonic()
+            for run_id, since in list(ahead.items()):
+                if run_id not in queued or now - since > FORGET_AFTER_S:
+                    del ahead[run_id]
+        return AHEAD_PER_TENANT - len(ahead)
+
+    def _hand_over(self, claimed: list[Claimed]) -> int:
+        entries = [entry_id for entry_id, _ in claimed]
+        try:
+            queue.hand_over(self._redis, list(batches(take_turns(run for _, run in claimed), self._batch)))
+        except RedisError:
+            outbox.release(entries)
+            raise
+        now = time.monotonic()
+        for _, (tenant_id, _, run_id) in claimed:
+            self._ahead[tenant_id][run_id] = now
+        outbox.forget(entries)
+        db.session.remove()
+        return len(claimed)
+
+
+def take_turns(runs: Iterable[HandedOver]) -> Iterator[HandedOver]:
+    """One of each tenant, then the second of each, and so on."""
+    by_tenant: dict[UUID, list[HandedOver]] = defaultdict(list)
+    for run in runs:
+        by_tenant[run[0]].append(run)
+    for turn in itertools.zip_longest(*by_tenant.values()):
+        yield from (run for run in turn if run is not None)
+
+
+def batches(runs: Iterable[HandedOver], size: int) -> Iterator[list[HandedOver]]:
+    iterator = iter(runs)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
