@@ -17,6 +17,7 @@ from models.kv_entry import KvEntry
 from models.tenancy import as_system
 from services.errors import Conflict, Invalid
 from services.granted.facts import RunFacts
+from services.stored import storable
 
 KEPT = timedelta(days=30)
 MOST_BYTES = 64 * 1024
@@ -52,7 +53,7 @@ def finish(facts: RunFacts, key: str, holder: str, value: Any) -> None:
     if len(json.dumps(value, ensure_ascii=False)) > MOST_BYTES:
         raise Invalid("sdk.once keeps a result of at most %(most)s bytes.", most=MOST_BYTES)
     kept = update(KvEntry).where(*_held(facts, key, holder))
-    changed = db.session.execute(kept.values(holder="", value=value, expires_at=utcnow() + KEPT)).rowcount
+    changed = db.session.execute(kept.values(holder="", value=storable(value), expires_at=utcnow() + KEPT)).rowcount
     db.session.commit()
     if not changed:
         raise Conflict("sdk.once: another run holds this key by now.")

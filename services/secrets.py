@@ -141,7 +141,8 @@ def _place(tenant_id: UUID, secret_id: UUID) -> str:
 
 def read_in_run(facts: RunFacts, name: str) -> str:
     """The value of a secret; the session is bound to the run's tenant. Asked once a run and name: each time is audited."""
-    secret = db.session.scalar(select(Secret).where(Secret.name == name).options(undefer(Secret.ciphertext)))
+    named = select(Secret).where(Secret.name == name).options(undefer(Secret.ciphertext))
+    secret = db.session.scalar(named) if _NAME.fullmatch(name) else None
     if secret is None:
         raise NotFound("There is no secret named %(name)s.", name=name[:100])
     try:

@@ -108,7 +108,7 @@ def _shapes(value: str) -> Iterator[str]:
 
 
 def _encodings(value: str) -> Iterator[str]:
-    yield value
+    yield from (value, value.lower(), value.upper())  # host names and headers change the case
     for ascii_only in (False, True):
         once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield once

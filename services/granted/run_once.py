@@ -47,13 +47,14 @@ class RunOnce:
             look = min(look * 1.5, LONGEST_LOOK_SECONDS)
 
     def finish(self, key: str, token: str, value: Any) -> None:
+        self._refuse_unless_held(key, token)
         with self._workspace.open():
             once.finish(self._workspace.facts, key, token, value)
         self._holding.pop(token, None)
 
     def fail(self, key: str, token: str) -> None:
-        with self._workspace.open():
-            once.release(self._workspace.facts, key, token)
+        self._refuse_unless_held(key, token)
+        self._release(key, token)
         self._holding.pop(token, None)
 
     def close(self) -> None:
@@ -63,9 +64,17 @@ class RunOnce:
             left, self._holding = self._holding, {}
         for token, key in left.items():
             try:
-                self.fail(key, token)
+                self._release(key, token)
             except HostError:
                 log.warning("a key of sdk.once stays held until its lease is over")
+
+    def _refuse_unless_held(self, key: str, token: str) -> None:
+        if self._holding.get(token) != key:
+            raise HostError("INVALID_INPUT", "sdk.once: this run does not hold this key")
+
+    def _release(self, key: str, token: str) -> None:
+        with self._workspace.open():
+            once.release(self._workspace.facts, key, token)
 
     def _begin(self, key: str, token: str) -> once.Done | once.Held | once.Busy:
         # Under the lock, so that `close` knows of every key that was taken.
