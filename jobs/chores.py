@@ -1,11 +1,16 @@
 """What the scheduler process does, and how often."""
 
 from jobs.scheduler import Chore
-from services import audit, executions
+from services import audit, executions, firing, once
 
 _HOUR = 3600.0
 
 CHORES = (
-    Chore("finish lost runs and hand over unclaimed ones", every_s=5.0, run=executions.sweep),
+    Chore("fire schedules", every_s=0.2, run=firing.fire_due),
+    Chore("start what waited for the last run", every_s=0.5, run=firing.release_waiting),
+    Chore("arm schedules without a next slot", every_s=60.0, run=firing.rearm),
+    Chore("finish lost runs and hand over unclaimed ones", every_s=0.5, run=executions.sweep),
+    Chore("prune the ledger of schedules", every_s=_HOUR, run=firing.prune),
     Chore("prune the audit log", every_s=_HOUR, run=audit.prune),
+    Chore("forget old results of sdk.once", every_s=_HOUR, run=once.prune),
 )

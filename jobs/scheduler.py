@@ -24,7 +24,7 @@ LONGEST_BACKOFF = 60.0
 class Chore:
     name: str
     every_s: float
-    run: Callable[[], None]
+    run: Callable[[], object]
 
 
 @dataclass

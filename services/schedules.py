@@ -1,0 +1,341 @@
+"""Schedules of a script: making, changing and removing them, what they will do, and what became of what they did."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from models.base import db, utcnow
+from models.execution import Execution
+from models.schedule import MISFIRES, OVERLAPS, Occurrence, Schedule
+from models.script import Script
+from runtime.limits import KIB
+from services import audit, firing, parameters, schedule_times, scripts, triggers, zones
+from services.audit import Target
+from services.cron.parse import Every, parse
+from services.cron.times import ClockChange, Slot, change_between, slots
+from services.errors import Conflict, Invalid, NotFound
+from services.firing import fire_due
+from services.identity import Principal, require
+from services.paging import Page, keyset
+from services.queueing import Wanted, enqueue
+from services.scripts import UNCHANGED
+from services.stored import as_json
+
+__all__ = [
+    "Changes",
+    "create",
+    "delete",
+    "fire_due",
+    "get",
+    "ledger",
+    "listed",
+    "page",
+    "preview",
+    "rhythm",
+    "run_now",
+    "update",
+]
+
+MOST_PER_SCRIPT = 50
+MAX_INPUT_BYTES = 256 * KIB
+MAX_JITTER_SECONDS = 3600
+LEDGER_LENGTH = 60
+PREVIEW_LENGTH = 10
+_STEERS = ("cron", "timezone", "jitter_seconds", "starts_at", "ends_at", "enabled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What may be said about a schedule. What is left out stays as it is, or gets its default."""
+
+    cron: str = UNCHANGED
+    timezone: str = UNCHANGED
+    input: Any = UNCHANGED
+    enabled: bool = UNCHANGED
+    overlap: str = UNCHANGED
+    misfire: str = UNCHANGED
+    jitter_seconds: int = UNCHANGED
+    starts_at: datetime | str | None = UNCHANGED
+    ends_at: datetime | str | None = UNCHANGED
+
+    def given(self) -> dict[str, Any]:
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in said.items() if value is not UNCHANGED}
+
+
+# ---- reading
+
+
+def get(actor: Principal, schedule_id: UUID, script_id: UUID | None = None) -> Schedule:
+    require(actor, "scripts.read")
+    query = select(Schedule).where(Schedule.id == schedule_id)
+    schedule = db.session.scalar(query.where(Schedule.script_id == script_id) if script_id else query)
+    if schedule is None:
+        raise NotFound("There is no such schedule.")
+    return schedule
+
+
+def listed(actor: Principal, script_id: UUID) -> list[Schedule]:
+    """Those of one script, oldest first."""
+    scripts.get(actor, script_id)
+    query = select(Schedule).where(Schedule.script_id == script_id).order_by(Schedule.created_at, Schedule.id)
+    return list(db.session.scalars(query))
+
+
+def page(actor: Principal, cursor: str = "", limit: int = 50) -> tuple[Page[Schedule], dict[UUID, Script]]:
+    """All of the tenant, newest first, and their scripts."""
+    require(actor, "scripts.read")
+    found = keyset(select(Schedule), Schedule.created_at, Schedule.id, cursor, limit)
+    wanted = {schedule.script_id for schedule in found.rows}
+    return found, {script.id: script for script in db.session.scalars(select(Script).where(Script.id.in_(wanted)))}
+
+
+def shown(schedule: Schedule) -> dict[str, Any]:
+    """As programs see it."""
+    facts = triggers.schedule_facts(schedule)
+    next_run_at = schedule.next_run_at if schedule.enabled else None
+    return facts | {"next_run_at": next_run_at.isoformat() if next_run_at else None}
+
+
+# ---- changing
+
+
+def create(actor: Principal, script_id: UUID, changes: Changes) -> Schedule:
+    require(actor, "triggers.manage")
+    script = scripts.get(actor, script_id)
+    if len(listed(actor, script_id)) >= MOST_PER_SCRIPT:
+        raise Conflict("A script has at most %(most)s schedules.", most=MOST_PER_SCRIPT)
+    zone = actor.tenant.timezone if actor.tenant else "UTC"
+    schedule = Schedule(script_id=script.id, cron="", timezone=zone, enabled=True, overlap="skip", misfire="once",
+                        jitter_seconds=0)  # fmt: skip
+    _fill(schedule, script, {"cron": "", "input": None} | changes.given())
+    db.session.add(schedule)
+    db.session.flush()
+    schedule.next_run_at = schedule_times.due_at(schedule, utcnow())
+    _settle(actor, schedule, "schedule.created", after=triggers.schedule_facts(schedule))
+    return schedule
+
+
+def update(actor: Principal, schedule_id: UUID, changes: Changes) -> Schedule:
+    require(actor, "triggers.manage")
+    schedule = get(actor, schedule_id)
+    script = scripts.get(actor, schedule.script_id)
+    before = triggers.schedule_facts(schedule)
+    with db.session.no_autoflush:
+        _fill(schedule, script, changes.given())
+    after = triggers.schedule_facts(schedule)
+    if after == before:
+        return schedule
+    if any(after[name] != before[name] for name in _STEERS):
+        schedule.next_run_at = schedule_times.due_at(schedule, utcnow())
+    _settle(actor, schedule, "schedule.updated", before=before, after=after)
+    return schedule
+
+
+def delete(actor: Principal, schedule_id: UUID) -> None:
+    require(actor, "triggers.manage")
+    schedule = get(actor, schedule_id)
+    db.session.delete(schedule)
+    _settle(actor, schedule, "schedule.deleted", before=triggers.schedule_facts(schedule))
+
+
+def run_now(actor: Principal, schedule_id: UUID) -> Execution | None:
+    """By hand, under the schedule's own overlap policy. None: it waits for the run that is still going."""
+    require(actor, "scripts.execute")
+    schedule = get(actor, schedule_id)
+    script = scripts.get(actor, schedule.script_id)
+    if schedule.overlap != "allow" and (firing.busy([schedule.id]) or firing.has_waiting(schedule.id)):
+        if schedule.overlap == "skip" or firing.has_waiting(schedule.id):
+            raise Conflict("The last run of this schedule is still going.")
+        db.session.add(Occurrence(schedule_id=schedule.id, due_at=utcnow(), outcome="ran"))
+        db.session.commit()
+        return None
+    run = enqueue(script, Wanted(trigger="manual", actor=actor, input=schedule.input, trigger_id=schedule.id))
+    db.session.commit()
+    return run
+
+
+def _settle(
+    actor: Principal,
+    schedule: Schedule,
+    action: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Triggers are part of a version, and what people do is remembered: both in the transaction of the change."""
+    db.session.flush()
+    script = scripts.touch_triggers(actor, schedule.script_id)
+    audit.record(
+        actor, action, Target("schedule", schedule.id, f"{script.name}: {schedule.cron}"), before=before, after=after
+    )
+    db.session.commit()
+
+
+def _fill(schedule: Schedule, script: Script, given: Mapping[str, Any]) -> None:
+    checked: dict[str, Any] = {name: check(given[name]) for name, check in _CHECKS.items() if name in given}
+    if "input" in given:
+        checked["input"] = _input(given["input"], script)
+    starts, ends = (checked.get(name, getattr(schedule, name)) for name in ("starts_at", "ends_at"))
+    if starts and ends and starts >= ends:
+        raise Invalid("The end must come after the start.", field="ends_at")
+    for name, value in checked.items():
+        setattr(schedule, name, value)
+
+
+def _input(value: Any, script: Script) -> Any:
+    """Told at once, and not by every run, if it does not fit the script's parameters."""
+    value = as_json(value, MAX_INPUT_BYTES, "input")
+    try:
+        parameters.apply(list(script.parameters), value)
+    except Invalid as error:
+        error.field = "input"
+        raise
+    return value
+
+
+def _cron(value: object) -> str:
+    if not isinstance(value, str):
+        raise Invalid("This must be text.", field="cron")
+    parse(value)
+    return " ".join(value.split())
+
+
+def _zone(value: object) -> str:
+    if not isinstance(value, str) or value not in zones.names():
+        raise Invalid("There is no such time zone.", field="timezone")
+    return str(value)
+
+
+def _enabled(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid("This must be true or false.", field="enabled")
+    return value
+
+
+def _overlap(value: object) -> str:
+    if value not in OVERLAPS:
+        raise Invalid("The overlap policy is skip, queue or allow.", field="overlap")
+    return str(value)
+
+
+def _misfire(value: object) -> str:
+    if value not in MISFIRES:
+        raise Invalid("The misfire policy is skip or once.", field="misfire")
+    return str(value)
+
+
+def _jitter(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_JITTER_SECONDS:
+        raise Invalid("The spread is 0 to %(most)s seconds.", field="jitter_seconds", most=MAX_JITTER_SECONDS)
+    return value
+
+
+def _starts_at(value: object) -> datetime | None:
+    return _instant(value, "starts_at")
+
+
+def _ends_at(value: object) -> datetime | None:
+    return _instant(value, "ends_at")
+
+
+def _instant(value: object, field: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if instant is None:
+            return None
+        if not isinstance(instant, datetime) or instant.tzinfo is None:
+            raise ValueError("an instant has a zone")
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid("This must be a time with its zone, such as 2026-12-31T23:00:00+05:00.", field=field) from None
+
+
+_CHECKS = {
+    "cron": _cron, "timezone": _zone, "enabled": _enabled, "overlap": _overlap, "misfire": _misfire,
+    "jitter_seconds": _jitter, "starts_at": _starts_at, "ends_at": _ends_at,
+}  # fmt: skip
+
+
+# ---- what it will do, and what it did
+
+
+def preview(
+    cron: str, timezone: str, *, after: datetime | None = None, ends_at: datetime | None = None
+) -> list[Slot | ClockChange]:
+    """The next ten times, with the clock changes that come between them."""
+    zone, last = ZoneInfo(_zone(timezone)), after or utcnow()
+    found: list[Slot | ClockChange] = []
+    for slot in islice(slots(parse(cron), zone, last), PREVIEW_LENGTH):
+        if ends_at and slot.at >= ends_at:
+            break
+        if change := change_between(zone, last, slot.at):
+            found.append(change)
+        found.append(slot)
+        last = slot.at
+    return found
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A slot of the ledger. `state`: a run's status, or waiting, or skipped."""
+
+    due_at: datetime
+    state: str
+    reason: str = ""
+    execution_id: UUID | None = None
+    error_code: str | None = None
+    run_ms: int | None = None
+
+
+def ledger(actor: Principal, schedule_id: UUID, limit: int = LEDGER_LENGTH) -> list[Entry]:
+    """What became of the last slots, newest first."""
+    get(actor, schedule_id)
+    rows = db.session.execute(
+        select(Occurrence, Execution.status, Execution.error_code, Execution.run_ms)
+        .outerjoin(Execution, Execution.id == Occurrence.execution_id)
+        .where(Occurrence.schedule_id == schedule_id)
+        .order_by(Occurrence.due_at.desc())
+        .limit(limit)
+    )
+    return [_entry(*row) for row in rows]
+
+
+def _entry(slot: Occurrence, status: str | None, error_code: str | None, run_ms: int | None) -> Entry:
+    if slot.outcome == "skipped":
+        return Entry(slot.due_at, "skipped", slot.reason)
+    if slot.execution_id is None:
+        return Entry(slot.due_at, "waiting")
+    if status == "refused":  # the run was wanted, and a limit of the tenant said no
+        reason = "disabled" if error_code == "FEATURE_DISABLED" else "quota"
+        return Entry(slot.due_at, "skipped", reason, slot.execution_id, error_code)
+    # A run past its retention is gone; that it ran is still known.
+    return Entry(slot.due_at, status or "ran", "", slot.execution_id, error_code, run_ms)
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    configured: timedelta
+    effective: timedelta
+
+    @property
+    def differs(self) -> bool:
+        return self.effective >= self.configured * 1.1
+
+
+def rhythm(schedule: Schedule, entries: list[Entry]) -> Rhythm | None:
+    """How often it was meant to run, and how often it does: no more than once a minute, and less where runs overlap."""
+    expression = parse(schedule.cron)
+    coming = list(islice(slots(expression, ZoneInfo(schedule.timezone), utcnow()), 2))
+    if len(coming) < 2:
+        return None
+    period = coming[1].at - coming[0].at
+    overlapped = sum(entry.reason == "overlap" for entry in entries)
+    ran = sum(entry.state != "skipped" for entry in entries)
+    configured = timedelta(seconds=expression.seconds) if isinstance(expression, Every) else period
+    return Rhythm(configured, period * ((ran + overlapped) / ran) if ran else period)
