@@ -1,0 +1,134 @@
+"""What is set about a script beside its code: parameters, limits, how it is called, how long its versions are kept."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Blueprint, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from blueprints.errors import attempt, blame, sentence
+from blueprints.forms.parameters import DeclaredParameters, declarations_from_form
+from blueprints.forms.scripts import DetailsForm, LimitsForm, RetentionForm
+from blueprints.guard import actor, requires
+from blueprints.htmx import redirect_to, toast
+from models.script import Script
+from services import authoring, limits, scripts, versions
+from services.errors import Invalid
+from services.scripts import Changes, Stale
+from services.wiring import settings as operator
+
+bp = Blueprint("script_settings", __name__, url_prefix="/scripts/<uuid:script_id>")
+
+
+@bp.get("/parameters")
+@requires("scripts.read")
+def parameters(script_id: UUID) -> str:
+    script = scripts.get(actor(), script_id)
+    return _parameters_page(script, DeclaredParameters(rows=script.parameters))  # type: ignore[arg-type]
+
+
+@bp.post("/parameters")
+@requires("scripts.update")
+def save_parameters(script_id: UUID) -> AnyResponse | tuple[str, int]:
+    declared = declarations_from_form(request.form)
+    if not declared.errors:
+        try:
+            return _saved(_save(script_id, Changes(parameters=declared.parameters)), "script_settings.parameters")
+        except Stale as refusal:
+            return _parameters_page(scripts.get(actor(), script_id), declared, refusal), 409
+        except Invalid as refusal:
+            declared.blame(refusal)
+    return _parameters_page(scripts.get(actor(), script_id), declared), 422
+
+
+def _parameters_page(script: Script, declared: DeclaredParameters, stale: Stale | None = None) -> str:
+    return render_template("scripts/parameters.html", script=script, declared=declared, stale=stale and sentence(stale))
+
+
+@bp.get("/limits")
+@requires("scripts.read")
+def limits_(script_id: UUID) -> str:
+    script = scripts.get(actor(), script_id)
+    return _limits_page(script, LimitsForm(formdata=None, data=script.limits))
+
+
+@bp.post("/limits")
+@requires("scripts.update")
+def save_limits(script_id: UUID) -> AnyResponse | tuple[str, int]:
+    form = LimitsForm()
+    if form.validate():
+        try:
+            return _saved(_save(script_id, Changes(limits=form.given())), "script_settings.limits_")
+        except Stale as refusal:
+            return _limits_page(scripts.get(actor(), script_id), form, refusal), 409
+        except Invalid as refusal:
+            blame(form, refusal, "timeout_ms")
+    return _limits_page(scripts.get(actor(), script_id), form), 422
+
+
+def _limits_page(script: Script, form: LimitsForm, stale: Stale | None = None) -> str:
+    return render_template("scripts/limits.html", script=script, form=form, defaults=limits.defaults(operator()),
+                           stale=stale and sentence(stale))  # fmt: skip
+
+
+def _save(script_id: UUID, changes: Changes) -> Script:
+    base = request.form.get("over", type=int) or request.form.get("base_version", 0, int)
+    return authoring.save(actor(), script_id, changes, base_version=base, note=request.form.get("note", ""))
+
+
+def _saved(script: Script, page: str) -> AnyResponse:
+    toast(_("Saved."))
+    return redirect_to(url_for(page, script_id=script.id))
+
+
+@bp.get("/settings")
+@requires("scripts.read")
+def settings(script_id: UUID) -> str:
+    script = scripts.get(actor(), script_id)
+    return _settings_page(script)
+
+
+@bp.post("/settings")
+@requires("scripts.update")
+def save_settings(script_id: UUID) -> AnyResponse | tuple[str, int]:
+    form = DetailsForm()
+    changes = Changes(name=form.name.data or "", description=(form.description.data or "").replace("\r\n", "\n"),
+                      tags=form.tags.data or [], metadata=form.metadata.data or {})  # fmt: skip
+    return _attempted(script_id, form, changes, lambda script: _settings_page(script, details=form), "name")
+
+
+@bp.post("/retention")
+@requires("scripts.update")
+def save_retention(script_id: UUID) -> AnyResponse | tuple[str, int]:
+    form = RetentionForm()
+    policy = {name: form[name].data for name in versions.Retention.__dataclass_fields__}
+    return _attempted(
+        script_id, form, Changes(retention=policy), lambda script: _settings_page(script, retention=form), "max_versions"
+    )
+
+
+def _attempted(
+    script_id: UUID, form: DetailsForm | RetentionForm, changes: Changes, page: Callable[[Script], str], otherwise: str
+) -> AnyResponse | tuple[str, int]:
+    script = attempt(form, lambda: scripts.save(actor(), script_id, changes), otherwise)
+    if script is None:
+        return page(scripts.get(actor(), script_id)), 422
+    return _saved(script, "script_settings.settings")
+
+
+def _settings_page(
+    script: Script, details: DetailsForm | None = None, retention: RetentionForm | None = None
+) -> str:
+    named = {"name": script.name, "description": script.description, "tags": script.tags, "metadata": script.extra}
+    policy = versions.Retention(**script.retention)
+    return render_template(
+        "scripts/settings.html", script=script, details=details or DetailsForm(formdata=None, data=named),
+        retention=retention or RetentionForm(formdata=None, obj=policy),
+    )  # fmt: skip
+
+
+@bp.get("/triggers")
+@requires("scripts.read")
+def triggers(script_id: UUID) -> str:
+    return render_template("scripts/triggers.html", script=scripts.get(actor(), script_id))
