@@ -30,11 +30,15 @@ from blueprints import (
     profile,
     requests,
     roles,
+    script_inputs,
+    script_settings,
+    scripts,
     search,
     security,
     tenants,
     tokens,
     users,
+    versions,
 )
 from blueprints import secrets as secret_pages
 from blueprints import settings as settings_pages
@@ -57,7 +61,7 @@ VERSION = "0.1.0"
 T = TypeVar("T")
 PAGES = (
     dashboard, editor, auth, profile, users, roles, tokens, tenants, secret_pages, settings_pages, audit, preferences, search,
-    health,
+    scripts, script_settings, script_inputs, versions, health,
 )  # fmt: skip
 
 API = (api_scripts, api_executions)
