@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from services.errors import ServiceError
 from settings import Settings
 
 # The id of the key that stands in for SECRET_KEYS while that is not set.
@@ -22,8 +23,8 @@ DEVELOPMENT = "development"
 _NONCE_BYTES = 12
 
 
-class CannotDecrypt(Exception):
-    """The key is gone, or somebody moved or changed the ciphertext."""
+class CannotDecrypt(ServiceError):
+    """The key is gone, or somebody moved or changed the ciphertext. For operators: people and scripts are told less."""
 
 
 @dataclass(frozen=True, slots=True)

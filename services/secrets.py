@@ -172,9 +172,7 @@ def rotate() -> int:
     with as_system(db.session):
         while rows := list(db.session.scalars(_sealed_by_others(ring))):
             for secret in rows:
-                place = _place(secret.tenant_id, secret.id)
-                secret.ciphertext = ring.seal(ring.open(secret.key_id, secret.ciphertext, place), place)
-                secret.key_id = ring.current_id
+                _bring_under(ring, secret)
             _record_rotation(rows, ring)
             db.session.commit()
             done += len(rows)
@@ -184,6 +182,15 @@ def rotate() -> int:
 def _sealed_by_others(ring: KeyRing) -> "Select[Secret]":
     query = select(Secret).where(Secret.key_id != ring.current_id).options(undefer(Secret.ciphertext))
     return query.order_by(Secret.id).limit(_ROTATED_AT_ONCE).with_for_update()
+
+
+def _bring_under(ring: KeyRing, secret: Secret) -> None:
+    place = _place(secret.tenant_id, secret.id)
+    try:
+        value = ring.open(secret.key_id, secret.ciphertext, place)
+    except CannotDecrypt as problem:
+        raise CannotDecrypt(f"{secret.name} (tenant {secret.tenant_id}) stays as it is: {problem}") from None
+    secret.key_id, secret.ciphertext = ring.current_id, ring.seal(value, place)
 
 
 def _record_rotation(rows: Iterable[Secret], ring: KeyRing) -> None:
