@@ -187,17 +187,23 @@ def as_json_document(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _matching(query: Any, wanted: Filters) -> Any:
-    conditions = (
-        (wanted.script_id, DeadLetter.script_id == wanted.script_id),
-        (wanted.code, DeadLetter.error_code == wanted.code),
-        (wanted.frame is not None, DeadLetter.error_frame == wanted.frame),
-        (wanted.event_type, DeadLetter.event_type == wanted.event_type),
-        (wanted.since, DeadLetter.failed_at >= wanted.since),
-        (wanted.until, DeadLetter.failed_at < wanted.until),
-        (wanted.state == "open", DeadLetter.resolved_at.is_(None)),
-        (wanted.state == "resolved", DeadLetter.resolved_at.is_not(None)),
-    )
-    return query.where(*(condition for applies, condition in conditions if applies))
+    if wanted.script_id:
+        query = query.where(DeadLetter.script_id == wanted.script_id)
+    if wanted.code:
+        query = query.where(DeadLetter.error_code == wanted.code)
+    if wanted.frame is not None:
+        query = query.where(DeadLetter.error_frame == wanted.frame)
+    if wanted.event_type:
+        query = query.where(DeadLetter.event_type == wanted.event_type)
+    if wanted.since:
+        query = query.where(DeadLetter.failed_at >= wanted.since)
+    if wanted.until:
+        query = query.where(DeadLetter.failed_at < wanted.until)
+    if wanted.state in ("open", "resolved"):
+        query = query.where(
+            DeadLetter.resolved_at.is_(None) if wanted.state == "open" else DeadLetter.resolved_at.is_not(None)
+        )
+    return query
 
 
 def _open(wanted: Filters) -> Filters:

@@ -31,7 +31,8 @@ def finished(outcome: Outcome) -> dict[str, Any]:
 def failure(error: ScriptError | None) -> dict[str, Any]:
     if error is None:
         return {"error": None, "error_code": None, "error_message": "", "error_frame": ""}
-    first_frame = (error.stack or "").strip().split("\n")[0].strip()
+    lines = map(str.strip, (error.stack or "").split("\n"))  # the message comes first, and differs from run to run
+    first_frame = next((line for line in lines if line.startswith("at ")), "")
     return {"error": error.to_dict(), "error_code": error.code[:30], "error_message": error.message[:500],
             "error_frame": first_frame[:200]}  # fmt: skip
 

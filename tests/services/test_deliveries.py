@@ -1,0 +1,286 @@
+"""What becomes of deliveries that fail: attempts, dead letters, replays. Through the real engine, on both databases."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+from sqlalchemy.orm import undefer
+
+from models import DeadLetter, Event, Execution, OutboxEntry, Script, db
+from models.base import utcnow
+from models.tenancy import as_system
+from services import dead_letters, executions, process, scripts, subscriptions, sweeping
+from services.dead_letters import Filters
+from services.errors import Conflict, Forbidden, Invalid, NotFound
+from services.events import publish
+from services.identity import Principal
+from services.scripts import Changes
+from tests.conftest import Person
+
+
+@pytest.fixture
+def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
+    yield as_person(alice)
+    db.session.rollback()
+    process.close(app)
+
+
+def subscribed(author: Principal, source: str, **more: object) -> Script:
+    script = scripts.create(author, Changes(name="Price new orders", source=source, **more))
+    subscriptions.create(author, script.id, "order.created")
+    return script
+
+
+def run_of(answer) -> Execution:
+    query = select(Execution).where(Execution.event_id == answer.event_id).order_by(Execution.id.desc()).limit(1)
+    return db.session.scalars(query.options(undefer(Execution.attempts), undefer(Execution.output))
+                              .execution_options(populate_existing=True)).one()  # fmt: skip
+
+
+def perform(run: Execution) -> None:
+    db.session.commit()
+    executions.perform(run.id)
+
+
+def letters() -> list[DeadLetter]:
+    query = (
+        select(DeadLetter).order_by(DeadLetter.id).options(undefer(DeadLetter.event_data), undefer(DeadLetter.error))
+    )
+    return list(db.session.scalars(query.execution_options(populate_existing=True)))
+
+
+def fail_for_good(author: Principal, data: object = None) -> DeadLetter:
+    perform(run_of(publish(author, "order.created", data)))
+    return letters()[-1]
+
+
+def test_a_delivery_runs_with_its_event(author: Principal) -> None:
+    subscribed(author, "return [context.event.type, context.event.data.total, context.execution.type]")
+    answer = publish(author, "order.created", {"total": 7})
+    perform(run_of(answer))
+
+    assert (run_of(answer).status, run_of(answer).output) == ("succeeded", ["order.created", 7, "event"])
+    assert letters() == []
+
+
+def test_a_failed_attempt_is_listed_and_the_next_one_is_due_later(author: Principal) -> None:
+    subscribed(author, "throw new Error('no client ' + context.execution.attempt)", limits={"retries": 2})
+    answer, before = publish(author, "order.created"), utcnow()
+    perform(run_of(answer))
+
+    run = run_of(answer)
+    assert (run.status, run.attempt, run.error_code, run.finished_at) == ("queued", 2, None, None)
+    assert before + timedelta(seconds=2) <= run.due_at < utcnow() + timedelta(seconds=2.3)
+    assert [(one["attempt"], one["error"]["message"]) for one in run.attempts] == [(1, "no client 1")]
+
+    perform(run)
+    perform(run_of(answer))
+
+    run = run_of(answer)
+    assert (run.status, run.attempt, run.error_message) == ("failed", 3, "no client 3")
+    assert [one["attempt"] for one in run.attempts] == [1, 2]
+    [letter] = letters()
+    assert (letter.attempts, letter.error_code, letter.execution_id, letter.event_type) == (
+        3,
+        "RUNTIME_ERROR",
+        run.id,
+        "order.created",
+    )
+    assert "Price new orders.js:1" in letter.error["stack"].replace("_", " ")
+
+
+def test_what_can_never_succeed_is_buried_at_once(author: Principal) -> None:
+    subscribed(author, "throw new sdk.Fatal('the order was deleted')")
+
+    letter = fail_for_good(author, {"total": 9})
+
+    assert (letter.attempts, letter.error_message, letter.event_data) == (1, "the order was deleted", {"total": 9})
+
+
+def test_a_script_says_when_to_try_again(author: Principal) -> None:
+    subscribed(author, "throw new sdk.RetryAfter(60, 'closed')")
+    answer = publish(author, "order.created")
+    perform(run_of(answer))
+
+    assert run_of(answer).due_at > utcnow() + timedelta(seconds=55)
+
+
+def test_data_that_does_not_fit_the_form_is_buried(author: Principal) -> None:
+    script = subscribed(author, "return 1", parameters=[{"name": "total", "type": "number", "required": True}])
+    letter = fail_for_good(author, {"total": "many"})
+
+    assert (letter.error_code, letter.script_id) == ("INVALID_INPUT", script.id)
+
+
+def test_a_lost_attempt_is_tried_again_and_at_last_buried(author: Principal) -> None:
+    subscribed(author, "return 1", limits={"retries": 0})
+    answer = publish(author, "order.created")
+    for _ in range(6):
+        with as_system(db.session):
+            db.session.execute(
+                update(Execution).values(status="running", leased_by="gone", due_at=utcnow() - timedelta(seconds=1))
+            )
+            db.session.commit()
+        sweeping.sweep()
+
+    run = run_of(answer)
+    assert (run.status, run.error_code, run.attempt) == ("failed", "LOST", 6)
+    assert [one["error"]["code"] for one in run.attempts] == ["LOST"] * 5
+    assert [letter.error_code for letter in letters()] == ["LOST"]
+
+
+def test_a_due_retry_is_handed_over_again(author: Principal) -> None:
+    subscribed(author, "throw new Error('x')")
+    answer = publish(author, "order.created")
+    with as_system(db.session):
+        db.session.query(OutboxEntry).delete()
+        db.session.commit()
+    perform(run_of(answer))
+    sweeping.sweep()
+    assert db.session.scalars(select(OutboxEntry.execution_id)).all() == []
+
+    with as_system(db.session):
+        db.session.execute(update(Execution).values(due_at=utcnow()))
+        db.session.commit()
+    sweeping.sweep()
+
+    assert db.session.scalars(select(OutboxEntry.execution_id)).all() == [run_of(answer).id]
+
+
+def test_a_dead_letter_is_told_to_whoever_listens(author: Principal) -> None:
+    subscribed(author, "throw new sdk.Fatal('x')")
+    watcher = scripts.create(author, Changes(name="Watcher", source="return context.event.data.error.message"))
+    subscriptions.create(author, watcher.id, "dastgoh.execution.dead")
+    letter = fail_for_good(author)
+
+    event = db.session.scalars(
+        select(Event).where(Event.type == "dastgoh.execution.dead").options(undefer(Event.data))
+    ).one()
+    assert (
+        event.data["dead_letter_id"] == str(letter.id) and event.matched == 1 and event.cause_id == letter.execution_id
+    )
+    assert event.chain_depth == 1
+
+
+def test_runs_by_hand_are_not_retried(author: Principal) -> None:
+    script = subscribed(author, "throw new Error('x')")
+    run = executions.wait_for(author, executions.start(author, script.id).id, 15)
+
+    assert run.status == "failed" and letters() == []
+
+
+def test_a_replay_runs_the_event_again_on_the_version_asked_for(author: Principal) -> None:
+    script = subscribed(author, "throw new sdk.Fatal('version one')")
+    old, new = fail_for_good(author, {"n": 1}), fail_for_good(author, {"n": 2})
+    scripts.save(author, script.id, Changes(source="return context.event.data.n"))
+
+    pinned = dead_letters.replay(author, old.id)
+    current = dead_letters.replay(author, new.id, "current")
+    assert (pinned.trigger, pinned.type, pinned.version_number) == ("replay", "event", old.version_number)
+    perform(pinned)
+    perform(current)
+
+    outcomes = db.session.execute(
+        select(Execution.status, Execution.output).where(Execution.trigger == "replay").order_by(Execution.id)
+    )
+    assert outcomes.all() == [("failed", None), ("succeeded", 2)]
+    assert [(one.resolution, one.resolved_at is not None) for one in letters()] == [("replayed", True)] * 2 + [
+        ("", False)
+    ]
+    assert len(db.session.scalars(select(OutboxEntry.id)).all()) == 4
+
+
+def test_a_corrected_payload_reaches_only_the_script_that_failed(author: Principal) -> None:
+    script = subscribed(
+        author, "if (!context.event.data.total) throw new sdk.Fatal('no total'); return context.event.data.total"
+    )
+    other = scripts.create(author, Changes(name="Another", source="return 1"))
+    letter = fail_for_good(author, {})
+    subscriptions.create(author, other.id, "order.*")
+
+    perform(dead_letters.replay_edited(author, letter.id, {"total": 5}))
+
+    runs = db.session.execute(select(Execution.script_id, Execution.output).where(Execution.trigger == "replay")).all()
+    assert runs == [(script.id, 5)]
+    with pytest.raises(Invalid):
+        dead_letters.replay_edited(author, letter.id, float("nan"))
+
+
+def test_many_are_replayed_by_group_after_counting(author: Principal) -> None:
+    subscribed(author, "throw new sdk.Fatal(context.event.data.why)")
+    for why in ("a", "a", "b"):
+        fail_for_good(author, {"why": why})
+    [group] = dead_letters.groups(author, Filters())
+    assert (group.count, group.code, group.script_name) == (3, "RUNTIME_ERROR", "Price new orders")
+    wanted = Filters(script_id=group.script_id, code=group.code, frame=group.frame)
+
+    assert dead_letters.count(author, wanted) == 3
+    assert dead_letters.count(author, Filters(code="TIMEOUT")) == 0
+    assert dead_letters.replay_many(author, wanted) == 3
+    assert dead_letters.count(author, wanted) == 0
+    assert dead_letters.groups(author, Filters()) == []
+
+
+def test_settling_takes_a_note_and_happens_once(author: Principal) -> None:
+    subscribed(author, "throw new sdk.Fatal('x')")
+    first, second, third = (fail_for_good(author) for _ in range(3))
+
+    dead_letters.resolve(author, first.id, "  paid   by hand ")
+    with pytest.raises(Conflict):
+        dead_letters.resolve(author, first.id)
+    assert dead_letters.resolve_many(author, Filters(), "all old") == 2
+    assert [(one.resolution, one.note) for one in letters()] == [
+        ("resolved", "paid by hand"),
+        *[("resolved", "all old")] * 2,
+    ]
+    assert dead_letters.count_open(author) == 0
+    assert [one.id for one in dead_letters.page(author, Filters(state="resolved")).rows] == [
+        third.id,
+        second.id,
+        first.id,
+    ]
+
+
+def test_a_deleted_scripts_letters_stay_readable_and_are_not_replayed(author: Principal) -> None:
+    script = subscribed(author, "throw new sdk.Fatal('x')")
+    letter = fail_for_good(author)
+    scripts.delete(author, script.id)
+
+    assert dead_letters.get(author, letter.id).error_message == "x"
+    with pytest.raises(Conflict):
+        dead_letters.replay(author, letter.id)
+
+
+def test_old_letters_go_by_the_tenants_retention(author: Principal) -> None:
+    subscribed(author, "throw new sdk.Fatal('x')")
+    old, new = fail_for_good(author), fail_for_good(author)
+    with as_system(db.session):
+        db.session.execute(
+            update(DeadLetter).where(DeadLetter.id == old.id).values(failed_at=utcnow() - timedelta(days=31))
+        )
+        db.session.commit()
+    dead_letters.prune()
+
+    assert [one.id for one in letters()] == [new.id]
+
+
+def test_bob_only_reads_and_charlie_finds_nothing(
+    author: Principal, bob: Person, charlie: Person, as_person: Callable[[Person], Principal]
+) -> None:
+    subscribed(author, "throw new sdk.Fatal('x')")
+    letter = fail_for_good(author)
+    viewer = as_person(bob)
+
+    assert dead_letters.get(viewer, letter.id).id == letter.id
+    for deed in (
+        lambda: dead_letters.replay(viewer, letter.id),
+        lambda: dead_letters.replay_many(viewer, Filters()),
+        lambda: dead_letters.resolve(viewer, letter.id),
+        lambda: dead_letters.remove(viewer, letter.id),
+    ):
+        with pytest.raises(Forbidden):
+            deed()
+    with pytest.raises(NotFound):
+        dead_letters.get(as_person(charlie), letter.id)
