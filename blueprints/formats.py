@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from babel import dates, numbers
 from flask import Flask
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
             "axis_top": axis_top,
             "field_text": field_text,
             "option_lines": option_lines,
+            "short_id": short_id,
         }
     )
 
@@ -187,6 +189,11 @@ def _looks_like_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def short_id(id_: UUID) -> str:
+    """Enough of an id to tell runs apart and to find one: its last six digits, which are random."""
+    return f"#{id_.hex[-6:]}"
 
 
 def axis_top(highest: Number) -> Number:

@@ -10,7 +10,7 @@ from models.execution import Execution
 from models.kv_entry import KvEntry
 from models.role import Role
 from models.schedule import Occurrence, Schedule
-from models.script import Script
+from models.script import Script, ScriptText
 from models.script_version import ScriptVersion
 from models.secret import Secret
 from models.subscription import Subscription
@@ -32,6 +32,7 @@ __all__ = [
     "Role",
     "Schedule",
     "Script",
+    "ScriptText",
     "ScriptVersion",
     "Secret",
     "Subscription",

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Identified, Json, Timestamped
 from models.tenancy import TenantOwned
-from models.tenant import owner_fk
+from models.tenant import owner_fk, tenant_fk
 
 # Names are unique among the living, so a deleted script's name is free again.
 _ALIVE = text("deleted_at IS NULL")
@@ -20,6 +20,8 @@ class Script(TenantOwned, Identified, Timestamped, Base):
         Index("uq_scripts_tenant_id_name_key", "tenant_id", "name_key", unique=True,
               sqlite_where=_ALIVE, postgresql_where=_ALIVE),
         Index("ix_scripts_tenant_id_updated_at", "tenant_id", "updated_at", "id"),
+        Index("ix_scripts_tenant_id_last_run_at", "tenant_id", "last_run_at", "last_status", "enabled", "id",
+              sqlite_where=_ALIVE, postgresql_where=_ALIVE),
         CheckConstraint("version >= 1", name="version_positive"),
         owner_fk(),
     )  # fmt: skip
@@ -40,7 +42,26 @@ class Script(TenantOwned, Identified, Timestamped, Base):
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     updated_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     deleted_at: Mapped[datetime | None]
+    # For sorting and filtering lists; within a few seconds of the truth, which is in the runs.
+    last_run_at: Mapped[datetime | None]
+    last_status: Mapped[str] = mapped_column(String(10), default="", server_default="")
 
     @staticmethod
     def alive() -> Select["Script"]:
         return select(Script).where(Script.deleted_at.is_(None))
+
+
+class ScriptText(TenantOwned, Base):
+    """All the words of a living script in one casefolded text: searching reads this table and not the large rows."""
+
+    __tablename__ = "script_texts"
+    __table_args__ = (owner_fk(), tenant_fk("script_id", "scripts", ondelete="CASCADE"))
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-9)
+    script_id: Mapped[UUID] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+
+    @staticmethod
+    def of(script: Script) -> "ScriptText":
+        words = (script.name, script.description, " ".join(script.tags), script.source)
+        return ScriptText(script_id=script.id, text="\n".join(words).casefold())

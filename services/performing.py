@@ -6,7 +6,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import or_, update
+
 from models.base import db, utcnow
+from models.script import Script
 from models.tenancy import as_tenant
 from services import calls, claims, deliveries, happenings, outcomes
 from services.errors import Busy, ServiceError
@@ -15,6 +18,8 @@ from services.hands import hands
 from services.wiring import settings
 
 log = logging.getLogger(__name__)
+
+NOTED_EVERY = timedelta(seconds=5)
 
 OnBusy = Callable[[calls.Call, Busy], None]
 
@@ -48,8 +53,20 @@ def conclude(call: calls.Call, values: dict[str, Any]) -> None:
     values = deliveries.settle(call.execution_id, values)
     if claims.finish(call.execution_id, values):
         deliveries.conclude(call.execution_id, values)
+        _note_last_run(call.script_id, values["status"])
         announce(call.script_id, call.script_name, call.execution_id, values)
     db.session.commit()
+
+
+def _note_last_run(script_id: UUID, status: str) -> None:
+    """For lists. A busy script's row is not written for every run, or its runs would wait for one another there."""
+    now = utcnow()
+    stale = or_(Script.last_run_at.is_(None), Script.last_run_at < now - NOTED_EVERY, Script.last_status != status)
+    db.session.execute(
+        update(Script).where(Script.id == script_id, stale)
+        .values(last_run_at=now, last_status=status, updated_at=Script.updated_at)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
 
 
 def announce(script_id: UUID, script_name: str, execution_id: UUID, values: dict[str, Any]) -> None:

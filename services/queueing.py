@@ -12,6 +12,7 @@ from models.execution import Execution
 from models.ids import uuid7
 from models.script import Script
 from services.identity import Principal
+from services.limits import effective
 from services.wiring import settings
 
 # context.execution.type, by what started the run; everything else is one_off.
@@ -47,7 +48,7 @@ def queued(script: Script, wanted: Wanted, due_at: datetime | None = None) -> Ex
         actor_label=wanted.actor.email if wanted.actor else wanted.label[:254], request_id=logs.request_id.get(),
         event_id=wanted.event_id, parent_id=wanted.parent_id, replay_of=wanted.replay_of,
         chain_depth=wanted.chain_depth, test_source=wanted.test_source, input=wanted.input, request=wanted.request,
-        status="queued", due_at=due_at or utcnow() + timedelta(seconds=settings().run_lease_s),
+        limits=effective(script.limits, settings()), status="queued", due_at=due_at or utcnow() + timedelta(seconds=settings().run_lease_s),
     )  # fmt: skip
     db.session.add(run)
     return run

@@ -5,12 +5,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import undefer
 
 from models.base import db, utcnow
-from models.script import Script
+from models.script import Script, ScriptText
 from runtime.limits import KIB
 from services import audit, happenings, limits, parameters, triggers, versions
 from services.audit import Target
@@ -110,6 +111,7 @@ def create(actor: Principal, changes: Changes, note: str = "") -> Script:
     script.enabled = given.get("enabled", problem is None)
     db.session.add(script)
     _flush_unique(script)
+    db.session.add(ScriptText.of(script))
     versions.snapshot(actor, script, note)
     audit.record(actor, "script.created", target(script), after=_facts(script))
     happenings.announce("dastgoh.script.created", script_facts(script))
@@ -139,6 +141,8 @@ def save(
     if _what_matters(script) != matter:
         versions.snapshot(actor, script, note)
     after = _facts(script)
+    if after != before:
+        db.session.merge(_searchable(script))
     if after != before or "sample_input" in given:
         script.updated_by, script.updated_at = actor.id, utcnow()
         audit.record(actor, "script.updated", target(script), before=before, after=after)
@@ -182,10 +186,17 @@ def delete(actor: Principal, script_id: UUID) -> dict[str, int]:
     script = _locked(script_id)
     gone = triggers.remove_all(script.id)
     script.deleted_at, script.enabled = utcnow(), False
+    db.session.execute(sql_delete(ScriptText).where(ScriptText.script_id == script.id))
     audit.record(actor, "script.deleted", target(script), before=_facts(script), after={"triggers_removed": gone})
     happenings.announce("dastgoh.script.deleted", script_facts(script))
     db.session.commit()
     return gone
+
+
+def _searchable(script: Script) -> ScriptText:
+    text = ScriptText.of(script)
+    text.tenant_id = script.tenant_id  # part of the key that merge() looks for
+    return text
 
 
 def target(script: Script) -> Target:
