@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from runtime.errors import HostError
 
-TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,2}")
+TYPE = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+){0,2}")
 MAX_TYPE = 200
 
 
