@@ -81,8 +81,7 @@ def _saved(script: Script, is_new: bool) -> Response:
     if not wants_fragment():
         return redirect_to(url_for("scripts.show", script_id=script.id))
     fragment = render("scripts/show.html", "scripts/_save.html", script=script)
-    news = {"version": script.version}
-    return trigger(fragment, **{"scriptSaved": news, "dastgoh:saved": news})
+    return trigger(fragment, scriptSaved={"version": script.version})
 
 
 def _refused(script_id: UUID, refusal: ServiceError, source: str, note: str, base: int) -> Response:

@@ -53,6 +53,10 @@ document.addEventListener('submit', (event) => {
 
 document.addEventListener('click', (event) => {
   const opener = event.target.closest?.('[data-open]');
-  if (opener) document.getElementById(opener.dataset.open)?.showModal();
+  const opened = opener && document.getElementById(opener.dataset.open);
+  if (opened) {
+    event.preventDefault(); // a link is the way without scripts
+    opened.showModal();
+  }
   if (event.target.matches?.('dialog')) event.target.close(); // a click on the backdrop
 });

@@ -200,7 +200,8 @@ export class Editor {
     const dialog = this.root.querySelector('[data-editor-compare]');
     const host = dialog.querySelector('[data-compare-host]');
     dialog.showModal();
-    const difference = compare(await loadMonaco(this.assets), host, this.text, this.offered.text, { language: this.kind });
+    const labels = [...dialog.querySelectorAll('.diff-editor-head > span')].map(({ textContent }) => textContent);
+    const difference = compare(await loadMonaco(this.assets), host, this.text, this.offered.text, { language: this.kind, labels });
     const close = () => difference.dispose();
     if (dialog.open) dialog.addEventListener('close', close, { once: true, signal: this.stop.signal });
     else close();
@@ -222,6 +223,10 @@ export class Editor {
 
   insert({ text }) {
     if (!this.readOnly) this.surface.insert(text);
+  }
+
+  replace({ text }) {
+    if (!this.readOnly) this.surface.replace(text);
   }
 
   parameters(detail) {

@@ -25,7 +25,7 @@ function addressed({ target, detail }) {
   return editors().filter(({ root, form }) => target.contains(root) || root.contains(target) || target === form);
 }
 
-for (const order of ['saved', 'goto', 'insert', 'parameters', 'format']) {
+for (const order of ['saved', 'goto', 'insert', 'replace', 'parameters', 'format']) {
   // Captured, so that events which do not bubble arrive as well.
   document.addEventListener(`dastgoh:${order}`, (event) => {
     for (const editor of addressed(event)) editor[order](event.detail ?? {});

@@ -1,0 +1,120 @@
+// The page of a script: saves without leaving it, runs what the editor shows, and settles what stands in the way.
+const form = document.getElementById('source-form');
+const runForm = document.getElementById('run-form');
+const panel = document.getElementById('run-panel');
+const source = document.getElementById('source');
+const ANSWERS = [200, 401, 409, 422]; // what saving may answer; anything else is said without touching the form
+
+const state = { dirty: false, saving: false, again: false, sessionEnded: false, sent: '' };
+const tell = (name, detail) => form.dispatchEvent(new CustomEvent(`dastgoh:${name}`, { bubbles: true, detail }));
+
+// --- saved or not
+form?.addEventListener('dastgoh:dirty', ({ detail }) => {
+  state.dirty = detail.dirty;
+  const mark = form.querySelector('[data-unsaved]');
+  if (mark) mark.hidden = !detail.dirty;
+});
+
+// While one save is under way htmx drops the next one; it is made up for, or its text would count as saved.
+for (const wish of ['submit', 'dastgoh:save']) {
+  form?.addEventListener(wish, () => { state.again = state.saving; }, true);
+}
+
+const isSave = (event) => form && event.detail.ctx.sourceElement === form;
+
+document.addEventListener('htmx:before:request', (event) => {
+  if (!isSave(event)) return;
+  Object.assign(state, { saving: true, sent: source.value });
+});
+
+document.addEventListener('htmx:finally:request', (event) => {
+  if (!isSave(event)) return;
+  state.saving = false;
+  if (state.again && !document.querySelector('.save-refused')) form.requestSubmit();
+  state.again = false;
+});
+
+document.addEventListener('scriptSaved', ({ detail }) => {
+  tell('saved', { version: detail.version, source: state.sent });
+  for (const tag of document.querySelectorAll('[data-version]')) tag.textContent = `v${detail.version}`;
+});
+
+document.addEventListener('htmx:before:response', (event) => {
+  const { ctx } = event.detail;
+  if (ctx.response.status === 401) state.sessionEnded = true;
+  if (!isSave(event) || ANSWERS.includes(ctx.response.status)) return;
+  Object.assign(ctx, { target: document.getElementById('save-said'), swap: 'innerHTML' });
+});
+
+// What is unsaved is kept in this browser and offered after signing in again: no reason to ask whether to leave.
+window.addEventListener('beforeunload', (event) => {
+  if (state.sessionEnded) event.stopImmediatePropagation();
+}, true);
+
+// --- what stands in the way of saving
+function settle() {
+  const refused = document.querySelector('.save-refused');
+  refused?.focus({ preventScroll: true });
+  refused?.scrollIntoView({ block: 'nearest' });
+  for (const button of document.querySelectorAll('[data-goto]')) button.hidden = false;
+}
+
+// Put into the editor as one change, so that undoing it brings one's own text back.
+function takeTheirs(link) {
+  const theirs = document.getElementById(link.dataset.takeTheirs).value;
+  tell('replace', { text: theirs });
+  tell('saved', { version: Number(link.dataset.version), source: theirs });
+  form.elements.base_version.value = link.dataset.version;
+  for (const tag of document.querySelectorAll('[data-version]')) tag.textContent = `v${link.dataset.version}`;
+  document.querySelector('.save-refused').remove();
+}
+
+document.addEventListener('click', (event) => {
+  const theirs = event.target.closest?.('[data-take-theirs]');
+  if (theirs) {
+    event.preventDefault();
+    takeTheirs(theirs);
+  }
+  const there = event.target.closest?.('[data-goto]');
+  if (there) tell('goto', { line: Number(there.dataset.goto), column: Number(there.dataset.column) || 1 });
+});
+
+// --- running
+form?.addEventListener('dastgoh:execute', () => runForm?.requestSubmit());
+
+runForm?.addEventListener('submit', () => {
+  const unsaved = runForm.querySelector('[data-unsaved-source]');
+  unsaved.disabled = !state.dirty;
+  unsaved.value = state.dirty ? source.value : '';
+  for (const field of runForm.querySelectorAll('[aria-invalid]')) field.removeAttribute('aria-invalid');
+}, true);
+
+// What a refused run says of its input is marked at the fields as well.
+function blameFields() {
+  const blamed = [...panel.querySelectorAll('[data-refused] a[href^="#"]')]
+    .map((link) => document.getElementById(link.getAttribute('href').slice(1)))
+    .filter(Boolean);
+  for (const field of blamed) field.setAttribute('aria-invalid', 'true');
+  blamed[0]?.focus();
+}
+
+const finished = new Set();
+
+function announceFinished() {
+  const run = panel.querySelector('[data-run]');
+  if (!run || ['queued', 'running'].includes(run.dataset.status) || finished.has(run.dataset.run)) return;
+  finished.add(run.dataset.run);
+  document.body.dispatchEvent(new CustomEvent('runFinished', { bubbles: true, detail: { id: run.dataset.run } }));
+}
+
+document.addEventListener('htmx:after:swap', (event) => {
+  const { sourceElement, target } = event.detail.ctx;
+  if (sourceElement === form) settle();
+  if (sourceElement === runForm && target === panel) {
+    blameFields();
+    panel.scrollIntoView({ block: 'nearest' });
+  }
+  if (panel) announceFinished();
+});
+
+settle();
