@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar, cast
+from urllib.parse import urlsplit, urlunsplit
 
-from flask import Flask, Response, g, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
@@ -79,15 +81,25 @@ def _http_error(error: HTTPException) -> AnyResponse:
 
 
 def _to_sign_in() -> AnyResponse:
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    target = url_for("auth.sign_in", next=wanted)
+    target = url_for("auth.sign_in", next=_page_in_front())
     if "HX-Request" in request.headers:
         # A fragment cannot hold a sign-in page: the whole window goes there and comes back.
         return Response(status=401, headers={"HX-Redirect": target})
     return redirect(target)
 
 
+def _page_in_front() -> str | None:
+    """Where to come back to: not to the fragment that was asked for, but to the page it belongs to."""
+    if "HX-Request" in request.headers:
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return urlunsplit(("", "", page.path, page.query, "")) if page.netloc == request.host else None
+    return request.full_path.rstrip("?") if request.method == "GET" else None
+
+
 def _csrf_error(error: CSRFError) -> AnyResponse:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if hasattr(view, "permission") and not current_user.is_authenticated:
+        return _to_sign_in()  # the session is over, and with it the form's token
     return _answer(400, _("This form has been open for too long. Reload the page and try again."), "CSRF_FAILED")
 
 
