@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TETHER = Path(__file__).with_name("tether.py")
 
 
-def spawn(command: Sequence[str], *, output: IO[bytes] | int | None = None) -> "subprocess.Popen[bytes]":
+def spawn(
+    command: Sequence[str], *, output: IO[bytes] | int | None = None, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start a command that ends with us. Call it from a thread that stays: the tether is tied to the calling thread.
 
     The group keeps Ctrl-C in a terminal from reaching every process at once, which would stop them in no order.
@@ -21,6 +23,7 @@ def spawn(command: Sequence[str], *, output: IO[bytes] | int | None = None) -> "
     return subprocess.Popen(
         [sys.executable, "-E", "-S", str(TETHER), str(os.getpid()), *command],
         cwd=ROOT,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
