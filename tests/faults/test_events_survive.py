@@ -1,0 +1,192 @@
+"""Killing workers, relays and Redis while events are delivered: nothing lost, nothing run twice at once."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import undefer
+
+from models import DeadLetter, Execution, Script, db
+from models.tenancy import as_system, as_tenant
+from services import process, scripts, subscriptions
+from services.events import publish_batch
+from services.identity import Principal
+from services.scripts import Changes
+from settings import Settings
+from tests.conftest import Person, settings_for
+from tests.support.stack import Stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.parametrize("database", ["sqlite"])]
+
+# A run may take a second, and a lost one is missed after two: the tests need not wait long.
+QUICK = {"SCRIPT_TIMEOUT_MS": "1500", "RUN_LEASE_S": "3", "SCRIPT_VM_POOL_SIZE": "4", "DRAIN_SECONDS": "5"}
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path, redis_url: str, migrated_sqlite: bytes) -> Settings:
+    (tmp_path / "dastgoh.sqlite").write_bytes(migrated_sqlite)
+    return settings_for(tmp_path, REDIS_URL=redis_url, **QUICK)
+
+
+@pytest.fixture
+def stack(settings: Settings, redis_url: str) -> Iterator[Stack]:
+    environment = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": redis_url, "LOG_LEVEL": "WARNING", **QUICK}
+    made = Stack(environment, settings.data_dir / "log")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def subscribed(app: Flask, alice: Person) -> Callable[[str], Script]:
+    def make(source: str, **more: object) -> Script:
+        with app.app_context(), as_tenant(db.session, alice.principal.tenant.id):
+            script = scripts.create(alice.principal, Changes(name="Price new orders", source=source, **more))
+            subscriptions.create(alice.principal, script.id, "order.*")
+            process.close(app)
+            return script
+
+    return make
+
+
+def send(app: Flask, author: Principal, count: int, offset: int = 0) -> int:
+    items = [{"type": "order.created", "data": n, "id": f"e{n}"} for n in range(offset, offset + count)]
+    with app.app_context(), as_tenant(db.session, author.tenant.id):
+        return sum(one.matched for one in publish_batch(author, items))
+
+
+def runs(app: Flask) -> list[Execution]:
+    with app.app_context(), as_system(db.session):
+        rows = db.session.scalars(select(Execution).options(undefer(Execution.attempts))).all()
+        db.session.commit()
+        return list(rows)
+
+
+def wait_until(app: Flask, holds: Callable[[list[Execution]], bool], seconds: float = 90) -> list[Execution]:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = runs(app)
+        if holds(found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(sorted((run.status, run.attempt, str(run.due_at)) for run in runs(app))[:20])
+
+
+def all_ended(found: list[Execution]) -> bool:
+    return all(run.is_finished for run in found)
+
+
+def overlaps(run: Execution) -> bool:
+    """Whether an attempt began before the one before it had ended."""
+    ended = None
+    for attempt in run.attempts:
+        if ended and datetime.fromisoformat(attempt["started_at"]) < ended:
+            return True
+        ended = datetime.fromisoformat(attempt["finished_at"])
+    return bool(ended and run.started_at and run.started_at < ended)
+
+
+def balances(app: Flask, matched: int) -> None:
+    found = runs(app)
+    ends = [run.status for run in found]
+    with app.app_context(), as_system(db.session):
+        buried = set(db.session.scalars(select(DeadLetter.execution_id)))
+    failed = {run.id for run in found if run.status in ("failed", "timed_out", "refused")}
+    assert len(ends) == matched
+    assert failed == buried
+    assert ends.count("succeeded") + len(buried) + ends.count("cancelled") == matched
+    assert not any(map(overlaps, found))
+
+
+def test_runs_of_a_killed_worker_are_marked_lost_and_tried_again(app, alice, stack, subscribed) -> None:
+    subscribed("await sdk.sleep(500); return context.execution.attempt")
+    matched = send(app, alice.principal, 8)
+    stack.start("scheduler")
+    stack.start("worker")
+    wait_until(app, lambda found: any(run.status == "running" for run in found))
+    stack.kill("worker")
+    stack.start("worker")
+    ended = wait_until(app, all_ended)
+
+    assert {run.status for run in ended} == {"succeeded"}
+    lost = [run for run in ended if run.attempts]
+    assert lost and {attempt["error"]["code"] for run in lost for attempt in run.attempts} == {"LOST"}
+    balances(app, matched)
+
+
+def test_two_relays_and_two_workers_perform_each_run_once(app, alice, stack, subscribed) -> None:
+    subscribed("return 1")
+    for name in ("a", "b"):
+        stack.start("scheduler", f"scheduler {name}")
+        stack.start("worker", f"worker {name}")
+    matched = send(app, alice.principal, 60)
+    ended = wait_until(app, all_ended)
+
+    assert {(run.status, run.attempt) for run in ended} == {("succeeded", 1)}
+    balances(app, matched)
+
+
+def test_an_emptied_redis_is_recovered_from_the_database(app, alice, stack, subscribed) -> None:
+    subscribed("await sdk.sleep(200); return 1")
+    stack.start("scheduler")
+    matched = send(app, alice.principal, 20)
+    until = time.monotonic() + 30
+    while not app.extensions["redis"].exists("rq:queue:dastgoh") and time.monotonic() < until:
+        time.sleep(0.05)
+    app.extensions["redis"].flushall()
+    stack.start("worker")
+    wait_until(app, all_ended)
+
+    balances(app, matched)
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_its_runs_and_gives_back_the_rest(
+    app, alice, stack, subscribed
+) -> None:
+    subscribed("await sdk.sleep(800); return context.execution.attempt", limits={"concurrency": 2})
+    stack.start("scheduler")
+    worker = stack.start("worker")
+    matched = send(app, alice.principal, 6)
+    wait_until(app, lambda found: any(run.status == "running" for run in found))
+    worker.terminate()
+
+    assert worker.wait(20) == 0
+    assert "running" not in {run.status for run in runs(app)}
+    stack.start("worker")
+    ended = wait_until(app, all_ended)
+    assert {(run.status, run.attempt) for run in ended} == {("succeeded", 1)}
+    balances(app, matched)
+
+
+def chaos(app: Flask, author: Principal, stack: Stack, count: int, seed: int) -> None:
+    """Whatever runs is killed now and then, at random moments."""
+    dice, sent = random.Random(seed), 0
+    for name in ("worker", "scheduler"):
+        stack.start(name)
+    while sent < count:
+        sent += send(app, author, min(25, count - sent), sent)
+        time.sleep(dice.uniform(0.1, 1.5))
+        match dice.choice(("worker", "scheduler", "redis", "nothing")):
+            case "redis":
+                app.extensions["redis"].flushall()
+            case "worker" | "scheduler" as name:
+                stack.kill(name)
+                stack.start(name)
+    wait_until(app, all_ended, 200)
+    balances(app, count)
+
+
+def test_the_ledger_balances_after_random_kills(app, alice, stack, subscribed) -> None:
+    subscribed("if (context.event.data % 10 == 3) throw new sdk.Fatal('no'); return 1")
+    chaos(app, alice.principal, stack, 150, seed=1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_600)
+def test_the_ledger_balances_after_ten_thousand_events(app, alice, stack, subscribed) -> None:
+    subscribed("if (context.event.data % 10 == 3) throw new sdk.Fatal('no'); return 1")
+    chaos(app, alice.principal, stack, 10_000, seed=int(time.time()))
