@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from blueprints.assets import asset, script_modules
 from blueprints.guard import actor, requires, signed_in
 from blueprints.languages import language
-from services import differences, parameters, typings, validation
+from services import diffs, parameters, typings, validation
 from services.errors import Invalid
 
 bp = Blueprint("editor", __name__, url_prefix="/editor")
@@ -21,7 +21,7 @@ WORKERS = {"typescript": "ts.worker", "javascript": "ts.worker", "json": "json.w
 # What the service says in English, where it says it itself; the rest are words of the engine, which knows no other language.
 SENTENCES = {"FORBIDDEN_NAME": _l("A script has no %(name)s.")}
 
-bp.add_app_template_global(differences.side_by_side, "side_by_side")
+bp.add_app_template_global(diffs.compare, "compare_texts")
 
 
 @bp.get("/typings")

@@ -1,4 +1,5 @@
 // A curated Monaco: one module with the features the editor page uses, three workers, one style sheet, one font.
+import fs from 'node:fs/promises';
 import * as esbuild from 'esbuild';
 
 const SOURCE = 'node_modules/monaco-editor/esm/vs';
@@ -32,9 +33,29 @@ const withoutDomDeclarations = {
   },
 };
 
+// The module that makes language workers imports every feature there is, for nothing, and too late: features that register after
+// the first editor was made fail in the second one with "UNKNOWN service".
+const withoutUncuratedFeatures = {
+  name: 'without-uncurated-features',
+  setup(build) {
+    build.onLoad({ filter: /internal[\\/]common[\\/]workers\.js$/ }, async ({ path }) => {
+      const source = await fs.readFile(path, 'utf8');
+      const curated = source.replace(/^import '[^']+';$/gm, '');
+      if (curated === source || !curated.includes('createWebWorker')) throw new Error("Monaco's worker factory is laid out differently now");
+      return { contents: curated, loader: 'js' };
+    });
+  },
+};
+
 export async function buildMonaco(outdir) {
   await Promise.all([
-    esbuild.build({ ...common, outdir, format: 'esm', entryPoints: { monaco: 'tools/frontend/monaco.entry.js' } }),
+    esbuild.build({
+      ...common,
+      outdir,
+      format: 'esm',
+      plugins: [withoutUncuratedFeatures],
+      entryPoints: { monaco: 'tools/frontend/monaco.entry.js' },
+    }),
     esbuild.build({
       ...common,
       outdir,

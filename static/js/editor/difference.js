@@ -7,15 +7,14 @@ const shown = new Set();
 
 const isInline = () => localStorage.getItem(LAYOUT) === 'inline';
 
-/** Show how `modified` differs from `original` in `host`; resolves `ready` when the difference has been worked out. */
-export function compare({ monaco }, host, original, modified, { language, labels = [] }) {
+/** Show how `modified` differs from `original` in `host`; `ready` resolves when the difference has been worked out. */
+export function compare({ monaco }, host, original, modified, { language, labels }) {
   const models = [original, modified].map((text) => monaco.editor.createModel(text, language));
+  const layout = () => ({ renderSideBySide: !isInline(), originalAriaLabel: labels[0], modifiedAriaLabel: labels[1] });
   const editor = monaco.editor.createDiffEditor(host, {
     ...commonOptions(),
+    ...layout(),
     readOnly: true,
-    originalAriaLabel: labels[0],
-    modifiedAriaLabel: labels[1],
-    renderSideBySide: !isInline(),
     useInlineViewWhenSpaceIsLimited: true,
     renderSideBySideInlineBreakpoint: 640,
     hideUnchangedRegions: { enabled: true, contextLineCount: 3, minimumLineCount: 4 },
@@ -38,7 +37,8 @@ export function compare({ monaco }, host, original, modified, { language, labels
   const listening = sides.map((side) => side.onDidContentSizeChange(fit));
   const ready = new Promise((resolve) => { listening.push(editor.onDidUpdateDiff(() => { fit(); resolve(); })); });
   editor.setModel({ original: models[0], modified: models[1] });
-  return { editor, ready, dispose: () => [...listening, editor, ...models].forEach((each) => each.dispose()) };
+  const relayout = () => editor.updateOptions(layout()); // the labels again, or Monaco drops them
+  return { editor, ready, relayout, dispose: () => [...listening, editor, ...models].forEach((each) => each.dispose()) };
 }
 
 /** A difference that stands in a page: [data-diff]. */
@@ -93,7 +93,7 @@ export class Difference {
 
   #showLayout() {
     const inline = isInline();
-    this.view.editor.updateOptions({ renderSideBySide: !inline });
+    this.view.relayout();
     this.root.classList.toggle('is-inline', inline);
     for (const button of [...this.#switches()].flatMap((group) => [...group.children])) {
       button.setAttribute('aria-pressed', String((button.value === 'inline') === inline));

@@ -47,8 +47,15 @@ function followFragment() {
 window.addEventListener('hashchange', followFragment);
 
 // --- leaving
+const of = (form) => editors().filter((editor) => form && editor.form === form);
+
 document.addEventListener('submit', (event) => {
-  for (const editor of editors()) if (editor.form === event.target) editor.submitted(!event.defaultPrevented);
+  for (const editor of of(event.target)) editor.submitted(!event.defaultPrevented);
+});
+document.addEventListener('htmx:before:request', ({ target }) => of(target).forEach((editor) => editor.submitted(false)));
+// The answer sends the whole window elsewhere: what was saved is found there, what was not is offered back later.
+document.addEventListener('htmx:before:response', ({ target, detail: { ctx } }) => {
+  if (ctx.response.headers.get('HX-Redirect')) of(target.closest?.('form')).forEach((editor) => editor.submitted(true));
 });
 window.addEventListener('pageshow', () => editors().forEach((editor) => editor.stays()));
 window.addEventListener('pagehide', () => editors().forEach((editor) => editor.remember()));

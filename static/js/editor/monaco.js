@@ -16,6 +16,8 @@ async function load({ monaco: address, style, texts, workers }) {
   self.MonacoEnvironment = { getWorker: (_id, label) => new Worker(workers[label] ?? workers.editor, { name: label }) };
   await Promise.all([styleSheet(style), texts && import(texts)]); // Monaco reads its words while it is evaluated
   const tools = await import(address);
+  const { KeyMod, KeyCode, editor } = tools.monaco;
+  editor.addKeybindingRule({ keybinding: KeyMod.CtrlCmd | KeyCode.Enter, command: '-editor.action.insertLineAfter' }); // it executes
   dress(tools.monaco);
   document.addEventListener('dastgoh:theme', () => dress(tools.monaco));
   return tools;
@@ -75,7 +77,8 @@ const TOKENS = {
 
 function dress(monaco) {
   const colour = reader();
-  const colors = { 'widget.shadow': '#00000022', 'scrollbar.shadow': '#00000000', 'diffEditor.unchangedCodeBackground': '#00000000' };
+  const colors = { 'widget.shadow': '#00000022', 'scrollbar.shadow': '#00000000', 'diffEditor.unchangedCodeBackground': '#00000000',
+    'editorUnnecessaryCode.opacity': '#000000c0' };
   for (const [name, uses] of Object.entries(COLOURS)) for (const use of uses) colors[use] = colour(name);
   for (const [name, uses] of Object.entries(VEILS)) for (const [use, alpha] of uses) colors[use] = colour(name) + alpha;
   const rules = Object.entries(TOKENS).flatMap(([name, uses]) => uses.map((token) => (
