@@ -31,7 +31,10 @@ __all__ = ["Doors", "Granted", "Grants", "RunFacts", "granted"]
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """`host` is for Runtime.execute; `redact` masks what the run read of secrets in whatever of it is kept or shown."""
+    """`host` is for Runtime.execute; `redact` masks what the run read of secrets in whatever of it is kept or shown.
+
+    What the SDK itself keeps (cache, once, events, inputs of other scripts) is masked here; sdk.http and sdk.db get values whole.
+    """
 
     host: Mapping[str, Any]
     redact: Callable[[Any], Any]
@@ -56,15 +59,15 @@ def granted(facts: RunFacts) -> Iterator[Granted]:
     workspace = Workspace(current_app._get_current_object(), facts)  # type: ignore[attr-defined]  # a proxy's own method
     redactor, doors = Redactor(), wiring.doors()
     business = wiring.business_database().for_tenant(str(facts.tenant_id))
-    with closing(business), closing(RunOnce(workspace)) as once:
+    with closing(business), closing(RunOnce(workspace, redactor.redact)) as once:
         grants = Grants(
             http=_http(facts, BlockedRequests(workspace, redactor)),
             db=business,
-            cache=TenantCache(wiring.redis(), facts),
-            events=RunEvents(workspace, doors),
+            cache=TenantCache(wiring.redis(), facts, redactor.redact),
+            events=RunEvents(workspace, doors, redactor.redact),
             secrets=RunSecrets(workspace, redactor),
             once=once,
-            scripts=RunScripts(workspace, doors),
+            scripts=RunScripts(workspace, doors, redactor.redact),
         )
         yield Granted({api.name: limited(api.name, api.bind(grants), facts) for api in HOST_APIS}, redactor.redact)
 

@@ -6,7 +6,7 @@ Redis, so counts and values never part, whoever else is at it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -112,15 +112,15 @@ class Share:
 class TenantCache:
     """The caches of one run: its script's own, and the one all scripts of the tenant share."""
 
-    def __init__(self, redis: "Redis", facts: RunFacts) -> None:
+    def __init__(self, redis: "Redis", facts: RunFacts, redact: Callable[[Any], Any]) -> None:
         share = Share(facts.whole("cache_bytes", TENANT_BYTES), facts.whole("cache_entries", TENANT_ENTRIES))
-        self.own = Cache(redis, facts.tenant_id, str(facts.script_id), share)
-        self.shared = Cache(redis, facts.tenant_id, "shared", share)
+        self.own = Cache(redis, facts.tenant_id, str(facts.script_id), share, redact)
+        self.shared = Cache(redis, facts.tenant_id, "shared", share, redact)
 
 
 class Cache:
-    def __init__(self, redis: "Redis", tenant_id: UUID, space: str, share: Share) -> None:
-        self._redis, self._space, self._share = redis, space, share
+    def __init__(self, redis: "Redis", tenant_id: UUID, space: str, share: Share, redact: Callable[[Any], Any]) -> None:
+        self._redis, self._space, self._share, self._redact = redis, space, share, redact
         # The braces keep a tenant's keys together on a cluster.
         self._prefix = f"dastgoh:cache:{{{tenant_id}}}:"
         self._counts = [f"dastgoh:cache-ends:{{{tenant_id}}}", f"dastgoh:cache-sizes:{{{tenant_id}}}"]
@@ -131,7 +131,9 @@ class Cache:
         return None if known is None else json.loads(known)
 
     def set(self, key: str, value: Any, ttl: float | None) -> None:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        text = json.dumps(self._redact(value), ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "surrogatepass"
+        )
         if len(text) > MAX_VALUE_BYTES:
             raise HostError("INVALID_INPUT", f"sdk.cache: a value has at most {MAX_VALUE_BYTES:,} bytes as JSON")
         size = self._size(key, len(text))

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Event, Lock
 from typing import Any
@@ -23,8 +24,8 @@ LONGEST_RUN_SECONDS = 300.0
 
 
 class RunOnce:
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, redact: Callable[[Any], Any]) -> None:
+        self._workspace, self._redact = workspace, redact
         self._holding: dict[str, str] = {}
         self._lock = Lock()
         self._closed = False
@@ -49,7 +50,7 @@ class RunOnce:
     def finish(self, key: str, token: str, value: Any) -> None:
         self._refuse_unless_held(key, token)
         with self._workspace.open():
-            once.finish(self._workspace.facts, key, token, value)
+            once.finish(self._workspace.facts, key, token, self._redact(value))
         self._holding.pop(token, None)
 
     def fail(self, key: str, token: str) -> None:

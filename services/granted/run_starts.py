@@ -1,5 +1,9 @@
-"""sdk.events and sdk.scripts of one run: the two ways in which it starts others, and where a circle of them ends."""
+"""sdk.events and sdk.scripts of one run: the two ways in which it starts others, and where a circle of them ends.
 
+What it gives them is kept and shown with their runs, so secrets are masked in it: another script reads its secrets itself.
+"""
+
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from runtime.errors import HostError
@@ -12,8 +16,8 @@ RESERVED = "dastgoh"
 
 
 class RunEvents:
-    def __init__(self, workspace: Workspace, doors: Doors) -> None:
-        self._workspace, self._publish = workspace, doors.publish
+    def __init__(self, workspace: Workspace, doors: Doors, redact: Callable[[Any], Any]) -> None:
+        self._workspace, self._publish, self._redact = workspace, doors.publish, redact
 
     def publish(self, type: str, data: Any) -> str:
         if self._publish is None:
@@ -24,12 +28,12 @@ class RunEvents:
             )
         _guard(self._workspace, "events")
         with self._workspace.open():
-            return str(self._publish(self._workspace.facts, type, data))
+            return str(self._publish(self._workspace.facts, type, self._redact(data)))
 
 
 class RunScripts:
-    def __init__(self, workspace: Workspace, doors: Doors) -> None:
-        self._workspace, self._run = workspace, doors.run_script
+    def __init__(self, workspace: Workspace, doors: Doors, redact: Callable[[Any], Any]) -> None:
+        self._workspace, self._run, self._redact = workspace, doors.run_script, redact
 
     def run(self, name: str, input: Any) -> Any:
         """Within this run's time and permissions. A run nobody is behind (cron, event) acts for the business itself."""
@@ -41,7 +45,7 @@ class RunScripts:
         _guard(self._workspace, "calls")
         deadlines = [at for at in (facts.deadline, call.deadline if call else None) if at is not None]
         with self._workspace.open():
-            return self._run(facts, name, input, min(deadlines, default=None))
+            return self._run(facts, name, self._redact(input), min(deadlines, default=None))
 
 
 def _guard(workspace: Workspace, what: str) -> None:

@@ -24,7 +24,7 @@ def redis(redis_url: str) -> Redis:
 @pytest.fixture
 def make(redis: Redis) -> Callable[..., TenantCache]:
     def make(tenant: UUID | None = None, script: UUID | None = None, **limits: Any) -> TenantCache:
-        return TenantCache(redis, RunFacts(uuid4(), tenant or uuid4(), "t", script or uuid4(), "S", None, frozenset(), 0, 1, "", None, limits))  # fmt: skip
+        return TenantCache(redis, RunFacts(uuid4(), tenant or uuid4(), "t", script or uuid4(), "S", None, frozenset(), 0, 1, "", None, limits), lambda value: value)  # fmt: skip
 
     return make
 
@@ -155,7 +155,9 @@ def test_what_is_too_large_is_refused(make: Callable[..., TenantCache]) -> None:
 
 def test_a_redis_that_is_away_is_an_error_one_may_retry(tmp_path: Any) -> None:
     away = Redis.from_url(f"unix://{tmp_path}/nobody.sock")
-    cache = TenantCache(away, RunFacts(uuid4(), uuid4(), "t", uuid4(), "S", None, frozenset(), 0, 1, "", None, {})).own
+    cache = TenantCache(
+        away, RunFacts(uuid4(), uuid4(), "t", uuid4(), "S", None, frozenset(), 0, 1, "", None, {}), lambda value: value
+    ).own
     for call in (lambda: cache.get("k"), lambda: cache.set("k", 1, None), lambda: cache.increment("k", 1), lambda: cache.delete("k"),
                  lambda: cache.exists("k"), lambda: cache.expire("k", 5)):  # fmt: skip
         with pytest.raises(HostError) as refusal:

@@ -171,6 +171,26 @@ def test_a_secret_is_masked_in_the_result(run: Run, facts_of: Facts, acme: Tenan
     assert out.value["n"] == 1
 
 
+def test_a_secret_is_masked_in_what_the_sdk_keeps_for_others(
+    app: Flask, run: Run, facts_of: Facts, acme: Tenant, secret: Secret
+) -> None:
+    """A run that never read the secret could not mask it."""
+    given: list[Any] = []
+    app.extensions["doors"] = Doors(
+        publish=lambda facts, type, data: given.append(data) or "0197",
+        run_script=lambda facts, name, input, deadline: given.append(input),
+    )
+    out = run(facts_of(acme), """
+        const key = await sdk.secrets.get("bank_api_key");
+        await sdk.cache.set("k", { key }); await sdk.cache.shared.set("k", [key]); await sdk.once("k", () => "Bearer " + key);
+        await sdk.events.publish("a.b", { key }); await sdk.scripts.run("Other", { key });
+    """)  # fmt: skip
+    assert out.error is None
+    assert given == [{"key": "••••"}] * 2
+    look = "return [await sdk.cache.get('k'), await sdk.cache.shared.get('k'), await sdk.once('k', () => 1)];"
+    assert run(facts_of(acme), look).value == [{"key": "••••"}, ["••••"], "Bearer ••••"]
+
+
 def test_what_was_not_read_is_not_masked(run: Run, facts_of: Facts, acme: Tenant, secret: Secret) -> None:
     assert run(facts_of(acme), "return context.input", input=VALUE).value == VALUE
 
