@@ -3,13 +3,15 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from babel import dates, numbers
 from flask import Flask
 from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
 from jinja2 import Undefined
+
+from models.execution import Execution
 
 Number = int | float
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -78,9 +80,9 @@ def date(instant: datetime | None) -> str:
     return _formatted(instant, "d MMM y")
 
 
-def clock(instant: datetime | None, pattern: str = "HH:mm") -> str:
-    """Time of day; logs want `clock('HH:mm:ss.SSS')`."""
-    return _formatted(instant, pattern)
+def clock(instant: datetime | None, pattern: str = "HH:mm", zone: str | None = None) -> str:
+    """Time of day; logs want `clock('HH:mm:ss.SSS')`. In a zone other than the reader's, if told."""
+    return _formatted(instant, pattern, zone)
 
 
 def iso(instant: datetime) -> str:
@@ -88,17 +90,17 @@ def iso(instant: datetime) -> str:
     return _aware(instant).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _formatted(instant: datetime | None, pattern: str) -> str:
+def _formatted(instant: datetime | None, pattern: str, zone: str | None = None) -> str:
     if instant is None:
         return NOTHING
     locale = get_locale()
     if locale and locale.language == "uz":  # 5-may, 2026
         pattern = pattern.replace("d MMM y", "d-MMM, y").replace("d MMM", "d-MMM")
-    return dates.format_datetime(_local(instant), pattern, locale=locale)
+    return dates.format_datetime(_local(instant, zone), pattern, locale=locale)
 
 
-def _local(instant: datetime) -> datetime:
-    return _aware(instant).astimezone(get_timezone())
+def _local(instant: datetime, zone: str | None = None) -> datetime:
+    return _aware(instant).astimezone(ZoneInfo(zone) if zone else get_timezone())
 
 
 def _aware(instant: datetime) -> datetime:
@@ -191,9 +193,9 @@ def _looks_like_json(text: str) -> bool:
     return True
 
 
-def short_id(id_: UUID) -> str:
+def short_id(run: Execution) -> str:
     """Enough of an id to tell runs apart and to find one: its last six digits, which are random."""
-    return f"#{id_.hex[-6:]}"
+    return f"#{run.id.hex[-6:]}"
 
 
 def axis_top(highest: Number) -> Number:

@@ -1,0 +1,114 @@
+"""Runs: starting one from a script's page, watching it live, stopping and repeating it."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from blueprints.errors import sentence
+from blueprints.forms.parameters import entered_input, messages
+from blueprints.guard import actor, requires, signed_in
+from blueprints.htmx import redirect_to, render, toast, wants_fragment
+from models.base import utcnow
+from models.execution import Execution
+from models.script import Script
+from services import executions, live, run_facts, scripts
+from services.errors import Conflict, Invalid, RateLimited
+from services.parameters import InvalidInput
+
+bp = Blueprint("executions", __name__)
+
+# Most scripts are quicker than this: their result is in the first answer.
+AT_ONCE_S = 0.15
+STOPPED_S = 0.2
+
+
+@bp.post("/scripts/<uuid:script_id>/executions")
+@requires("scripts.execute")
+def start(script_id: UUID) -> AnyResponse:
+    """The input as the form has it; `source` is an unsaved buffer, run as a test."""
+    script = scripts.get(actor(), script_id)
+    entered = entered_input(script.parameters, request.form)
+    source = request.form.get("source")
+    errors = messages(entered.faults)
+    if not errors:
+        try:
+            run = executions.start(actor(), script_id, input=entered.value, source=_whole_lines(source))
+        except InvalidInput as refusal:
+            errors = messages(refusal.faults)
+        except (Invalid, RateLimited) as refusal:
+            errors = {"": [sentence(refusal)]}
+    if errors:
+        return _not_started(script, errors)
+    return _standing(executions.wait_for(actor(), run.id, AT_ONCE_S))
+
+
+def _whole_lines(source: str | None) -> str | None:
+    return source.replace("\r\n", "\n") if source is not None else None
+
+
+def _not_started(script: Script, errors: dict[str, list[str]]) -> Response:
+    return render("executions/refused.html", "executions/_refused.html", status=422, script=script, errors=errors)
+
+
+def _standing(run: Execution) -> AnyResponse:
+    if not wants_fragment():
+        return redirect_to(url_for("executions.show", execution_id=run.id))
+    return Response(render_template("executions/_panel.html", **_facts(run)))
+
+
+@bp.get("/executions/<uuid:execution_id>")
+@signed_in
+def show(execution_id: UUID) -> str:
+    run = executions.get(actor(), execution_id)
+    return render_template("executions/show.html", around=run_facts.around(actor(), run), **_facts(run))
+
+
+@bp.get("/executions/<uuid:execution_id>/panel")
+@signed_in
+def panel(execution_id: UUID) -> str:
+    """Beside the editor. It asks again by itself for as long as the run goes on."""
+    return render_template("executions/_panel.html", **_facts(executions.get(actor(), execution_id)))
+
+
+@bp.get("/executions/<uuid:execution_id>/report")
+@signed_in
+def report(execution_id: UUID) -> str:
+    """The body of the run's own page, likewise."""
+    run = executions.get(actor(), execution_id)
+    return render_template("executions/_report.html", around=run_facts.around(actor(), run), **_facts(run))
+
+
+@bp.post("/executions/<uuid:execution_id>/cancel")
+@signed_in
+def cancel(execution_id: UUID) -> AnyResponse:
+    try:
+        executions.cancel(actor(), execution_id)
+    except Conflict as late:
+        toast(sentence(late), "warn")
+    run = executions.wait_for(actor(), execution_id, STOPPED_S)
+    if not wants_fragment():
+        return redirect_to(url_for("executions.show", execution_id=execution_id))
+    template = "executions/_report.html" if request.form.get("on") == "page" else "executions/_panel.html"
+    return Response(render_template(template, around=run_facts.around(actor(), run), **_facts(run)))
+
+
+@bp.post("/executions/<uuid:execution_id>/replay")
+@requires("scripts.execute")
+def replay(execution_id: UUID) -> AnyResponse:
+    run = executions.replay(actor(), execution_id, current=request.form.get("version") == "current")
+    toast(_("Started again."), "run")
+    return redirect_to(url_for("executions.show", execution_id=run.id))
+
+
+def _facts(run: Execution) -> dict[str, Any]:
+    """What both views of a run show. While it runs, its lines are not in the row yet."""
+    now = live.read(run.id) if not run.is_finished else live.Live(list(run.logs), list(run.calls))
+    until = run.finished_at or utcnow()
+    return {
+        "run": run, "script": run_facts.script_of(run), "logs": now.logs, "calls": now.calls,
+        "elapsed_ms": (until - run.started_at).total_seconds() * 1000 if run.started_at else 0,
+        "may_stop": actor().may("executions.cancel") or (run.user_id == actor().id and actor().may("scripts.execute")),
+    }  # fmt: skip
