@@ -30,6 +30,8 @@ from blueprints import (
     profile,
     requests,
     roles,
+    schedule_preview,
+    schedules,
     script_inputs,
     script_settings,
     scripts,
@@ -61,7 +63,7 @@ VERSION = "0.1.0"
 T = TypeVar("T")
 PAGES = (
     dashboard, editor, auth, profile, users, roles, tokens, tenants, secret_pages, settings_pages, audit, preferences, search,
-    scripts, script_settings, script_inputs, versions, health,
+    scripts, script_settings, script_inputs, versions, schedules, schedule_preview, health,
 )  # fmt: skip
 
 API = (api_scripts, api_executions)

@@ -1,6 +1,6 @@
 """Schedules of a script: making, changing and removing them, what they will do, and what became of what they did."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -37,9 +37,12 @@ __all__ = [
     "listed",
     "page",
     "preview",
+    "recent",
     "rhythm",
     "run_now",
+    "shown",
     "update",
+    "zone_named",
 ]
 
 MOST_PER_SCRIPT = 50
@@ -47,6 +50,7 @@ MAX_INPUT_BYTES = 256 * KIB
 MAX_JITTER_SECONDS = 3600
 LEDGER_LENGTH = 60
 PREVIEW_LENGTH = 10
+_YEARS = 1970, 2999
 _STEERS = ("cron", "timezone", "jitter_seconds", "starts_at", "ends_at", "enabled")
 
 
@@ -251,6 +255,10 @@ def _instant(value: object, field: str) -> datetime | None:
             return None
         if not isinstance(instant, datetime) or instant.tzinfo is None:
             raise ValueError("an instant has a zone")
+        if not _YEARS[0] <= instant.year <= _YEARS[1]:
+            raise Invalid(
+                "The year must be between %(first)s and %(last)s.", field=field, first=_YEARS[0], last=_YEARS[1]
+            )
         return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid("This must be a time with its zone, such as 2026-12-31T23:00:00+05:00.", field=field) from None
@@ -265,11 +273,15 @@ _CHECKS = {
 # ---- what it will do, and what it did
 
 
+def zone_named(timezone: str) -> ZoneInfo:
+    return ZoneInfo(_zone(timezone))
+
+
 def preview(
     cron: str, timezone: str, *, after: datetime | None = None, ends_at: datetime | None = None
 ) -> list[Slot | ClockChange]:
     """The next ten times, with the clock changes that come between them."""
-    zone, last = ZoneInfo(_zone(timezone)), after or utcnow()
+    zone, last = zone_named(timezone), after or utcnow()
     found: list[Slot | ClockChange] = []
     for slot in islice(slots(parse(cron), zone, last), PREVIEW_LENGTH):
         if ends_at and slot.at >= ends_at:
@@ -296,6 +308,16 @@ class Entry:
 def ledger(actor: Principal, schedule_id: UUID, limit: int = LEDGER_LENGTH) -> list[Entry]:
     """What became of the last slots, newest first."""
     get(actor, schedule_id)
+    return _entries(schedule_id, limit)
+
+
+def recent(actor: Principal, rows: Iterable[Schedule], limit: int = 20) -> dict[UUID, list[Entry]]:
+    """The end of each ledger, for lists."""
+    require(actor, "scripts.read")
+    return {schedule.id: _entries(schedule.id, limit) for schedule in rows}
+
+
+def _entries(schedule_id: UUID, limit: int) -> list[Entry]:
     rows = db.session.execute(
         select(Occurrence, Execution.status, Execution.error_code, Execution.run_ms)
         .outerjoin(Execution, Execution.id == Occurrence.execution_id)
@@ -322,6 +344,7 @@ def _entry(slot: Occurrence, status: str | None, error_code: str | None, run_ms:
 class Rhythm:
     configured: timedelta
     effective: timedelta
+    is_stretched: bool = False  # by runs that were still going
 
     @property
     def differs(self) -> bool:
@@ -338,4 +361,4 @@ def rhythm(schedule: Schedule, entries: list[Entry]) -> Rhythm | None:
     overlapped = sum(entry.reason == "overlap" for entry in entries)
     ran = sum(entry.state != "skipped" for entry in entries)
     configured = timedelta(seconds=expression.seconds) if isinstance(expression, Every) else period
-    return Rhythm(configured, period * ((ran + overlapped) / ran) if ran else period)
+    return Rhythm(configured, period * ((ran + overlapped) / ran) if ran else period, is_stretched=overlapped > 0)

@@ -101,6 +101,7 @@ def test_its_spread_is_its_own_and_stays(author, script):
         ({"starts_at": "2026-01-01T00:00:00"}, "starts_at"),
         ({"ends_at": "soon"}, "ends_at"),
         ({"ends_at": 5}, "ends_at"),
+        ({"starts_at": "9999-12-31T00:00:00Z"}, "starts_at"),
         ({"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}, "ends_at"),
         ({"input": float("nan")}, "input"),
         ({"input": "x" * 300_000}, "input"),

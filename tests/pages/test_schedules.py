@@ -1,0 +1,288 @@
+"""Pages of schedules: who may, what the preview says, and what became of each time."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from models import Execution, Occurrence, Schedule, Script, Tenant, db
+from models.base import utcnow
+from models.tenancy import as_system, as_tenant
+from services import schedules, scripts
+from services.schedules import Changes
+from tests.conftest import Person
+from tests.support.http import Browser
+
+SignIn = Callable[[Person], Browser]
+FIELDS = {
+    "cron": "30 9 * * 1-5",
+    "timezone": "Europe/Berlin",
+    "overlap": "skip",
+    "misfire": "once",
+    "jitter_seconds": "0",
+}
+
+
+@pytest.fixture
+def script(app: Flask, alice: Person, acme: Tenant) -> Script:
+    with app.app_context(), as_tenant(db.session, acme.id):
+        return scripts.create(alice.principal, scripts.Changes(name="Сверка платежей", source="return 1"))
+
+
+@pytest.fixture
+def schedule(app: Flask, alice: Person, acme: Tenant, script: Script) -> Schedule:
+    with app.app_context(), as_tenant(db.session, acme.id):
+        return schedules.create(alice.principal, script.id, Changes(cron="30 9 * * 1-5", timezone="Europe/Berlin"))
+
+
+@pytest.fixture
+def pages(script: Script, schedule: Schedule) -> list[str]:
+    return ["/schedules", f"/scripts/{script.id}/schedules", f"/schedules/{schedule.id}", f"/schedules/{schedule.id}/ledger",
+            "/schedules/preview?cron=@daily&timezone=UTC"]  # fmt: skip
+
+
+@pytest.fixture
+def deeds(script: Script, schedule: Schedule) -> list[str]:
+    """Everything that changes something."""
+    here = f"/schedules/{schedule.id}"
+    return [f"/scripts/{script.id}/schedules", here, f"{here}/enabled", f"{here}/run", f"{here}/delete"]
+
+
+def kept(app: Flask, schedule: Schedule) -> Schedule | None:
+    with app.app_context(), as_system(db.session):
+        return db.session.get(Schedule, schedule.id)
+
+
+def only(app: Flask) -> Schedule:
+    with app.app_context(), as_system(db.session):
+        return db.session.scalars(select(Schedule)).one()
+
+
+def test_alice_sees_every_page(pages, alice, sign_in):
+    browser = sign_in(alice)
+    assert {path: browser.get(path).status_code for path in pages} == dict.fromkeys(pages, 200)
+
+
+def test_bob_looks_and_changes_nothing(app, pages, deeds, script, schedule, bob, sign_in):
+    browser = sign_in(bob)
+    assert {path: browser.get(path).status_code for path in pages} == dict.fromkeys(pages, 200)
+    assert browser.get(f"/scripts/{script.id}/schedules/new").status_code == 403
+    for path in deeds:
+        browser.get("/profile")
+        assert browser.post(path, **FIELDS).status_code == 403, path
+    page = browser.get(f"/schedules/{schedule.id}").text
+    assert (
+        "Save schedule" not in page
+        and "Delete" not in page
+        and "Run now" not in page
+        and 'fieldset class="plain stack" disabled' in page
+    )
+    assert "New schedule" not in browser.get(f"/scripts/{script.id}/schedules").text
+    assert kept(app, schedule).enabled
+
+
+def test_charlie_finds_nothing(app, pages, deeds, script, schedule, charlie, sign_in):
+    browser = sign_in(charlie)
+    for path in pages[1:4]:
+        assert browser.get(path).status_code == 404, path
+    assert browser.get(f"/scripts/{script.id}/schedules/new").status_code == 404
+    assert "Сверка платежей" not in browser.get("/schedules").text
+    for path in deeds:
+        browser.get("/profile")
+        assert browser.post(path, **FIELDS).status_code == 404, path
+    assert kept(app, schedule)
+
+
+def test_a_stranger_is_sent_to_sign_in(pages, stranger):
+    for path in pages:
+        assert stranger.get(path).headers["Location"].startswith("/sign-in"), path
+
+
+def test_a_schedule_is_made_changed_paused_and_deleted(app, script, alice, sign_in):
+    browser = sign_in(alice)
+    browser.get(f"/scripts/{script.id}/schedules/new")
+    answer = browser.post(f"/scripts/{script.id}/schedules", **FIELDS, input_json='{"a": 1}', ends_on="2999-06-30")
+    assert answer.status_code == 303
+    made = only(app)
+    assert (made.cron, made.timezone, made.input) == ("30 9 * * 1-5", "Europe/Berlin", {"a": 1})
+    assert made.ends_at.isoformat() == "2999-06-30T22:00:00+00:00"  # the end of that day in Berlin
+
+    here = answer.headers["Location"]
+    page = browser.get(here).text
+    assert "Every weekday at 09:30" in page and 'value="2999-06-30"' in page
+    browser.get(here)
+    answer = browser.post(here, **{**FIELDS, "cron": "@daily", "overlap": "queue"}, ends_on="2999-06-30")
+    assert answer.status_code == 303
+    assert (only(app).cron, only(app).overlap, only(app).ends_at) == ("@daily", "queue", made.ends_at)
+
+    browser.get(here)
+    browser.post(f"{here}/enabled", enabled="0")
+    assert not only(app).enabled and "Paused" in browser.get(here).text
+    browser.get(here)
+    browser.post(f"{here}/enabled", enabled="1")
+    assert only(app).enabled
+
+    browser.get(here)
+    answer = browser.post(f"{here}/delete")
+    assert answer.headers["Location"] == f"/scripts/{script.id}/schedules"
+    assert kept(app, made) is None
+
+
+def test_an_hour_that_a_program_set_is_kept_by_a_form_that_shows_only_the_day(app, schedule, alice, acme, sign_in):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        schedules.update(alice.principal, schedule.id, Changes(ends_at="2999-06-30T10:15:00+02:00"))
+    browser = sign_in(alice)
+    browser.get(f"/schedules/{schedule.id}")
+    browser.post(f"/schedules/{schedule.id}", **FIELDS, ends_on="2999-06-30")
+    assert kept(app, schedule).ends_at.isoformat() == "2999-06-30T08:15:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"cron": "61 9 * * *"}, "A minute is 0 to 59, not “61”."),
+        ({"cron": ""}, "This field is required."),
+        ({"timezone": "Mars/Base"}, "Not a valid choice"),
+        ({"overlap": "maybe"}, "Not a valid choice"),
+        ({"jitter_seconds": "4000"}, "Number must be between"),
+        ({"starts_on": "2999-02-01", "ends_on": "2999-01-01"}, "The end must come after the start."),
+        ({"input_json": "{"}, "JSON"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(app, script, alice, sign_in, fields, said):
+    browser = sign_in(alice)
+    browser.get(f"/scripts/{script.id}/schedules/new")
+    answer = browser.post(f"/scripts/{script.id}/schedules", **{**FIELDS, "input_json": "[7]", **fields})
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert fields.get("cron", "30 9 * * 1-5") in answer.text and fields.get("input_json", "[7]") in answer.text
+    with app.app_context(), as_system(db.session):
+        assert db.session.scalar(select(func.count(Schedule.id))) == 0
+
+
+def preview(browser: Browser, cron: str, zone: str, **more: str) -> str:
+    return browser.client.get("/schedules/preview", query_string={"cron": cron, "timezone": zone, **more}).text
+
+
+def test_the_preview_speaks_the_readers_language(alice, sign_in):
+    browser = sign_in(alice)
+    said = {}
+    for language in ("en", "ru", "uz"):
+        browser.get("/profile")
+        browser.post("/preferences/language", language=language)
+        said[language] = preview(browser, "30 9 * * 1-5", "Europe/Berlin")
+    assert "Every weekday at 09:30" in said["en"]
+    assert "По будням в 09:30" in said["ru"]
+    assert "Ish kunlari soat 09:30 da" in said["uz"]
+
+
+def test_the_preview_shows_ten_times_here_and_there(alice, sign_in):
+    said = preview(sign_in(alice), "30 9 * * *", "Europe/Berlin")
+    assert said.count("<time") == 10
+    assert "09:30</time>" in said and (" here" in said) and "Time of Berlin" in said and "“Here” is Tashkent" in said
+    same = preview(sign_in(alice), "30 9 * * *", "Asia/Tashkent")
+    assert " here<" not in same and "“Here”" not in same
+
+
+def test_the_preview_marks_gaps_repeats_and_clock_changes(alice, sign_in):
+    browser = sign_in(alice)
+    gap = preview(browser, "30 2 * 3 *", "Europe/Berlin", starts_on="2027-03-25")
+    assert (
+        "The clocks leave out 02:30" in gap
+        and "Clocks change, Sun 28 Mar" in gap
+        and "Berlin moves 02:00 to 03:00" in gap
+    )
+    twice = preview(browser, "30 2 * 10 *", "Europe/Berlin", starts_on="2027-10-28")
+    assert "The clocks show 02:30 twice; it runs the first time." in twice
+    again = preview(browser, "30 * 31 10 *", "Europe/Berlin", starts_on="2027-10-31")
+    assert "for the second time" in again
+
+
+@pytest.mark.parametrize(
+    ("cron", "wrong"), [("61 9 * * *", "minute"), ("0 25 * * *", "hour"), ("0 0 * * MOO", "weekday")]
+)
+def test_the_preview_points_at_the_wrong_field(alice, sign_in, cron, wrong):
+    said = preview(sign_in(alice), cron, "UTC")
+    marked = said.split('class="is-wrong"')
+    assert len(marked) == 2
+    assert wrong in marked[1].split("</li>")[0]
+    assert "<time" not in said
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?cron=%3Cscript%3Ealert(1)%3C/script%3E&timezone=UTC", "?cron=@daily&timezone=../../etc/passwd",
+              "?cron=@daily", "?cron=" + "9" * 5000, "?cron=@daily&timezone=UTC&starts_on=9999-12-31&ends_on=9999-12-31",
+              "?cron=@daily&timezone=UTC&starts_on=x"],
+)  # fmt: skip
+def test_the_preview_survives_whatever_is_typed(alice, sign_in, query):
+    answer = sign_in(alice).get(f"/schedules/preview{query}")
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
+
+
+def test_a_rhythm_under_a_minute_is_said_to_be_slower(alice, sign_in):
+    assert "every 20 s, effective every 60 s" in preview(sign_in(alice), "every 20 seconds", "UTC")
+
+
+def test_the_ledger_says_what_became_of_each_time(app, acme, script, schedule, alice, sign_in):
+    now = utcnow()
+    with app.app_context(), as_tenant(db.session, acme.id):
+        failed = Execution(
+            script_id=script.id,
+            version_number=1,
+            status="failed",
+            trigger="cron",
+            error_code="RUNTIME_ERROR",
+            run_ms=12,
+        )
+        db.session.add(failed)
+        db.session.flush()
+        db.session.add(
+            Occurrence(schedule_id=schedule.id, due_at=now - timedelta(days=1), outcome="ran", execution_id=failed.id)
+        )
+        for days, reason in enumerate(("overlap", "misfire", "paused", "disabled", "quota", "down", "clock_change"), 2):
+            db.session.add(
+                Occurrence(schedule_id=schedule.id, due_at=now - timedelta(days=days), outcome="skipped", reason=reason)
+            )
+        db.session.commit()
+    page = sign_in(alice).get(f"/schedules/{schedule.id}").text
+    for words in ("RUNTIME_ERROR", "last run still going", "missed, and let go", "the schedule was paused",
+                  "a limit of the business was reached", "a later run stands for it", "the clocks showed this time twice"):  # fmt: skip
+        assert words in page
+    assert "0 ran, 7 skipped, 1 failed" in page
+
+
+def test_run_now_queues_a_run_or_says_why_not(app, schedule, alice, sign_in):
+    browser = sign_in(alice)
+    here = f"/schedules/{schedule.id}"
+    browser.get(here)
+    assert browser.post(f"{here}/run").headers["Location"] == here
+    assert "The run is queued." in browser.get(here).text
+    assert browser.post(f"{here}/run").status_code == 409
+    with app.app_context(), as_system(db.session):
+        assert db.session.scalars(select(Execution.trigger_id)).all() == [schedule.id]
+
+
+def test_the_list_of_a_script_is_a_fragment_for_its_page_and_a_page_by_itself(script, schedule, alice, sign_in):
+    browser = sign_in(alice)
+    path = f"/scripts/{script.id}/schedules"
+    fragment = browser.get(path, headers={"HX-Request": "true"}).text
+    assert fragment.lstrip().startswith("<section") and "Every weekday at 09:30" in fragment
+    assert "<!doctype html>" in browser.get(path).text
+
+
+def test_a_script_with_parameters_asks_for_them(app, acme, alice, sign_in):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        script = scripts.create(alice.principal, scripts.Changes(
+            name="With parameters", source="return 1", parameters=[{"name": "region", "type": "string", "required": True}],
+        ))  # fmt: skip
+    browser = sign_in(alice)
+    browser.get(f"/scripts/{script.id}/schedules/new")
+    refused = browser.post(f"/scripts/{script.id}/schedules", **FIELDS, input_mode="form", **{"input.region": ""})
+    assert refused.status_code == 422 and "This field is required." in refused.text
+    browser.get(f"/scripts/{script.id}/schedules/new")
+    browser.post(f"/scripts/{script.id}/schedules", **FIELDS, input_mode="form", **{"input.region": "Samarqand"})
+    assert only(app).input == {"region": "Samarqand"}
