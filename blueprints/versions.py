@@ -11,9 +11,11 @@ from blueprints.errors import sentence
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast, wants_fragment
 from models.script import Script
-from services import authoring, differences, scripts, version_differences, versions
+from models.script_version import ScriptVersion
+from services import authoring, diffs, scripts, versions
 from services.limits import defaults
 from services.scripts import Stale
+from services.setting_diffs import settings_diff
 from services.wiring import settings
 
 bp = Blueprint("versions", __name__, url_prefix="/scripts/<uuid:script_id>")
@@ -50,7 +52,7 @@ def compare(script_id: UUID) -> str:
     """`from` and `to` are numbers; without them, what the current version changed."""
     script = _script(script_id)
     new = _version(script, request.args.get("to", script.version, int))
-    old = _version(script, request.args.get("from", max(1, new.number - 1), int))
+    old = _version(script, request.args.get("from", 0, int) or _number_before(script, new.number))
     return render_template("versions/compare.html", script=script, **_comparison(old, new), **_timeline(script, 30))
 
 
@@ -94,8 +96,14 @@ def _script(script_id: UUID) -> Script:
     return scripts.get(actor(), script_id, deleted=True)
 
 
-def _version(script: Script, number: int) -> Any:
+def _version(script: Script, number: int) -> ScriptVersion:
     return versions.get(actor(), script.id, number if 0 < number <= script.version else 0)
+
+
+def _number_before(script: Script, number: int) -> int:
+    """Older ones may be gone; of the first there is nothing to compare with but itself."""
+    older = versions.listed(actor(), script.id, number, 1)
+    return older[0].number if older else number
 
 
 def _timeline(script: Script, limit: int) -> dict[str, Any]:
@@ -111,9 +119,13 @@ def _timeline(script: Script, limit: int) -> dict[str, Any]:
     }
 
 
-def _comparison(old: Any, new: Any) -> dict[str, Any]:
+def _comparison(old: ScriptVersion, new: ScriptVersion) -> dict[str, Any]:
     return {
-        "old": old, "new": new, "lines": differences.lines_changed(old.source, new.source),
-        "settings": version_differences.between(old, new), "defaults": defaults(settings()),
+        "old": old, "new": new, "lines": diffs.lines_changed(old.source, new.source),
+        "changes": settings_diff(_settings(old), _settings(new)),
         "writers": authoring.names_of([old.created_by, new.created_by]),
-    }  # fmt: skip
+    }
+
+
+def _settings(version: ScriptVersion) -> dict[str, Any]:
+    return {"limits": version.limits, "parameters": version.parameters, "triggers": version.triggers}

@@ -102,12 +102,12 @@ class LimitField(Field):
 
 
 class LimitsForm(FlaskForm):
-    timeout_ms = LimitField(_l("Time, seconds"), limit="timeout_ms", factor=1000)
-    cpu_ms = LimitField(_l("CPU time, seconds"), limit="cpu_ms", factor=1000)
-    memory_mb = LimitField(_l("Memory, MB"), limit="memory_mb")
+    timeout_ms = LimitField(_l("Time limit, seconds"), limit="timeout_ms", factor=1000)
+    cpu_ms = LimitField(_l("CPU limit, seconds"), limit="cpu_ms", factor=1000)
+    memory_mb = LimitField(_l("Memory limit, MB"), limit="memory_mb")
     max_api_calls = LimitField(_l("API calls"), limit="max_api_calls")
-    max_output_bytes = LimitField(_l("Result, KB"), limit="max_output_bytes", factor=1024)
-    concurrency = LimitField(_l("Runs at once"), limit="concurrency")
+    max_output_bytes = LimitField(_l("Output limit, KB"), limit="max_output_bytes", factor=1024)
+    concurrency = LimitField(_l("Runs at the same time"), limit="concurrency")
     retries = LimitField(_l("Retries"), limit="retries", description=_l("Of runs that an event started."))
     retry_base_ms = LimitField(_l("First retry after, seconds"), limit="retry_base_ms", factor=1000,
                                description=_l("Each further one waits twice as long."))  # fmt: skip
