@@ -1,10 +1,12 @@
 """Addresses of static files that change with their content, so that browsers may keep them for ever."""
 
 import hashlib
+import os
 from functools import lru_cache
+from glob import glob
 from pathlib import Path
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, g, request, url_for
 
 A_YEAR = 365 * 24 * 3600
 
@@ -22,23 +24,26 @@ def asset(filename: str) -> str:
 
 def script_modules() -> dict[str, str]:
     """An import map: modules import each other by plain address and still get the versioned one."""
-    folder = Path(current_app.static_folder or "")
-    names = sorted(path.relative_to(folder).as_posix() for path in (folder / "js").rglob("*.js"))
-    return {url_for("static", filename=name): asset(name) for name in names}
+    if "script_modules" not in g:  # a page asks several times
+        folder, root = current_app.static_folder or "", url_for("static", filename="")
+        paths = sorted(glob("js/**/*.js", root_dir=folder, recursive=True))
+        g.script_modules = {root + path: f"{root}{path}?v={_version(path)}" for path in paths}
+    modules: dict[str, str] = g.script_modules
+    return modules
 
 
 def _version(filename: str) -> str | None:
-    path = Path(current_app.static_folder or "") / filename
+    path = os.path.join(current_app.static_folder or "", filename)  # no Path: dozens for each page
     try:
-        return _digest(path, path.stat().st_mtime_ns)
+        return _digest(path, os.stat(path).st_mtime_ns)
     except FileNotFoundError:
         return None  # an asset that was not built: the page still renders, and `flask doctor` names it
 
 
 @lru_cache(maxsize=512)
-def _digest(path: Path, modified_ns: int) -> str:
+def _digest(path: str, modified_ns: int) -> str:
     """Digest of a file's content; `modified_ns` is part of the key, so an edit in development is seen at once."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
 
 
 def _keep_addressed_files(response: Response) -> Response:
