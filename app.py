@@ -29,6 +29,7 @@ from blueprints import (
     preferences,
     profile,
     requests,
+    results,
     roles,
     schedule_preview,
     schedules,
@@ -82,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         prepare_engine(db.engine)
     Migrate(app, db, directory=str(Path(__file__).parent / "migrations"))
     requests.init_app(app, settings)  # first: it gives every later line its request id
-    for part in (guard, security, languages, errors, assets, formats, labels, htmx, navigation):
+    for part in (guard, security, languages, errors, assets, formats, labels, results, htmx, navigation):
         part.init_app(app)
     for page in (*PAGES, *([components] if settings.development else [])):
         app.register_blueprint(page.bp)

@@ -16,7 +16,7 @@ from models.script import Script
 from models.script_version import ScriptVersion
 from services import audit, triggers
 from services.audit import Target
-from services.differences import lines_changed
+from services.diffs import lines_changed
 from services.errors import Invalid, NotFound
 from services.identity import Principal, require
 

@@ -21,6 +21,7 @@ FORBIDDEN = {
 SHARED_BY_BLUEPRINTS = {
     "api",
     "assets",
+    "error_texts",
     "errors",
     "formats",
     "forms",

@@ -12,3 +12,4 @@ import './network.js';
 import './editors.js';
 import './input_form.js';
 import './parameters.js';
+import './results.js';
