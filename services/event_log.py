@@ -1,6 +1,6 @@
 """Reading what happened: events with what they led to, and why a subscription did or did not take one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -133,3 +133,14 @@ def _link(event: Event, left: list[int]) -> Link:
         caused = db.session.scalars(select(Event).where(Event.cause_id == run.id).order_by(Event.id).limit(20)).all()
         link.then[run.id] = [_link(next_event, left) for next_event in caused]
     return link
+
+
+def runs_of(link: Link) -> list[Execution]:
+    """Every run of a chain."""
+    return [*link.runs, *(run for links in link.then.values() for inner in links for run in runs_of(inner))]
+
+
+def scripts_of(script_ids: Iterable[UUID]) -> dict[UUID, Script]:
+    """Names beside runs, letters and subscriptions; deleted scripts as well, for history stays readable."""
+    rows = db.session.scalars(select(Script).where(Script.id.in_(set(script_ids))))
+    return {script.id: script for script in rows}

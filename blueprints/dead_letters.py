@@ -1,0 +1,112 @@
+"""Dead letters: failed deliveries in groups, one by one, and what to do about them."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from blueprints.errors import sentence
+from blueprints.guard import actor, requires
+from blueprints.htmx import redirect_to, render, toast
+from services import dead_letters, event_log, scripts
+from services.dead_letters import Filters
+from services.errors import Invalid
+
+bp = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
+
+
+@bp.get("")
+@requires("dead_letters.manage")
+def index() -> Response:
+    wanted = _wanted(request.args)
+    page = dead_letters.page(actor(), wanted, request.args.get("cursor", ""))
+    groups = dead_letters.groups(actor(), wanted)
+    kept = _kept(request.args)
+    names = event_log.scripts_of(letter.script_id for letter in page.rows)
+    return render(
+        "dead_letters/index.html", "dead_letters/_list.html", letters=page.rows, groups=groups, scripts=names, asked=wanted,
+        kept=kept, is_filtered=any(name != "state" for name in kept), count=dead_letters.count(actor(), wanted),
+        older=url_for("dead_letters.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
+    )  # fmt: skip
+
+
+@bp.get("/<uuid:letter_id>")
+@requires("dead_letters.manage")
+def show(letter_id: UUID) -> str:
+    return _page(letter_id)
+
+
+@bp.post("/<uuid:letter_id>/replay")
+@requires("dead_letters.manage")
+def replay(letter_id: UUID) -> AnyResponse:
+    run = dead_letters.replay(actor(), letter_id, request.form.get("version", "pinned"))
+    toast(_("The event is delivered again."), "run")
+    return redirect_to(url_for("executions.show", execution_id=run.id))
+
+
+@bp.post("/<uuid:letter_id>/edited")
+@requires("dead_letters.manage")
+def replay_edited(letter_id: UUID) -> AnyResponse | tuple[str, int]:
+    text = request.form.get("data", "")
+    try:
+        run = dead_letters.replay_edited(actor(), letter_id, _parsed(text), request.form.get("version", "current"))
+    except Invalid as error:
+        return _page(letter_id, text, sentence(error)), 422
+    toast(_("The corrected event is delivered."), "run")
+    return redirect_to(url_for("executions.show", execution_id=run.id))
+
+
+@bp.post("/<uuid:letter_id>/resolve")
+@requires("dead_letters.manage")
+def resolve(letter_id: UUID) -> AnyResponse:
+    dead_letters.resolve(actor(), letter_id, request.form.get("note", ""))
+    toast(_("Settled."))
+    return redirect_to(url_for("dead_letters.index"))
+
+
+@bp.post("/replay")
+@requires("dead_letters.manage")
+def replay_many() -> AnyResponse:
+    """A group, or all that the page's filters show."""
+    count = dead_letters.replay_many(actor(), _wanted(request.form), request.form.get("version", "pinned"))
+    toast(ngettext("%(num)s event is delivered again.", "%(num)s events are delivered again.", count), "run")
+    return redirect_to(url_for("dead_letters.index"))
+
+
+@bp.post("/resolve")
+@requires("dead_letters.manage")
+def resolve_many() -> AnyResponse:
+    count = dead_letters.resolve_many(actor(), _wanted(request.form), request.form.get("note", ""))
+    toast(ngettext("%(num)s dead letter is settled.", "%(num)s dead letters are settled.", count))
+    return redirect_to(url_for("dead_letters.index"))
+
+
+def _page(letter_id: UUID, text: str | None = None, problem: str = "") -> str:
+    letter = dead_letters.get(actor(), letter_id)
+    script = scripts.get(actor(), letter.script_id, deleted=True)
+    if text is None:
+        text = json.dumps(letter.event_data, ensure_ascii=False, indent=2)
+    return render_template("dead_letters/show.html", letter=letter, script=script, text=text, problem=problem)
+
+
+def _wanted(given: Any) -> Filters:
+    return Filters(
+        script_id=given.get("script", type=UUID), code=given.get("code", "")[:30],
+        frame=given["frame"][:200] if "frame" in given else None, event_type=given.get("type", "").strip()[:200],
+        state=given.get("state", "open"),
+    )  # fmt: skip
+
+
+def _kept(given: Any) -> dict[str, Any]:
+    return {name: given[name] for name in ("script", "code", "frame", "type", "state") if name in given}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Invalid("This is not JSON that can be kept.", field="data") from None

@@ -1,0 +1,93 @@
+"""The event log: what happened, what it led to and why, and a test event by hand."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from blueprints.errors import sentence
+from blueprints.guard import actor, requires
+from blueprints.htmx import redirect_to, render, toast
+from models.base import utcnow
+from services import event_log, event_types, events
+from services.errors import Invalid
+from services.event_log import Filters
+from services.filter_index import OWN
+from services.granted.facts import MAX_DEPTH
+
+bp = Blueprint("events", __name__, url_prefix="/events")
+
+PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+
+@bp.get("")
+@requires("executions.read")
+def index() -> Response:
+    asked = {name: request.args.get(name, "").strip()[:200] for name in ("type", "source", "matched", "period")}
+    since = utcnow() - PERIODS[asked["period"]] if asked["period"] in PERIODS else None
+    cursor = request.args.get("cursor", "")
+    page = event_log.page(actor(), Filters(asked["type"], asked["source"], asked["matched"], since), cursor)
+    kept: dict[str, Any] = {name: value for name, value in asked.items() if value}
+    return render(
+        "events/index.html", "events/_rows.html", events=page.rows, asked=asked, is_filtered=bool(kept), max_depth=MAX_DEPTH,
+        types=event_types.catalogue(actor()), newest=url_for("events.index", **kept) if not cursor else None,
+        older=url_for("events.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
+    )  # fmt: skip
+
+
+@bp.get("/new")
+@requires("scripts.execute")
+def new() -> str:
+    like = request.args.get("like", type=UUID)
+    if like:
+        event = event_log.get(actor(), like)
+        return _form(event.type, event.data)
+    kind = request.args.get("type", "").strip()
+    return _form(kind, event_types.sample(actor(), kind) if kind else None)
+
+
+@bp.post("")
+@requires("scripts.execute")
+def create() -> AnyResponse | tuple[str, int]:
+    kind, text = request.form.get("type", "").strip(), request.form.get("data", "")
+    try:
+        published = events.publish(actor(), kind, _parsed(text), source="page")
+    except Invalid as error:
+        return _form(kind, text=text, problem=sentence(error), field=error.field), 422
+    if published.matched:
+        toast(_("The event is published; scripts run."), "run")
+    else:
+        toast(_("The event is published. No subscription takes it."), "warn")
+    return redirect_to(url_for("events.show", event_id=published.event_id))
+
+
+@bp.get("/<uuid:event_id>")
+@requires("executions.read")
+def show(event_id: UUID) -> Response:
+    event = event_log.get(actor(), event_id)
+    runs = event_log.runs(actor(), event_id)
+    considered = event_log.considered(actor(), event) if actor().may("scripts.read") else []
+    chain = event_log.chain(actor(), event)
+    return render(
+        "events/show.html", "events/_outcome.html", event=event, runs=runs, considered=considered, chain=chain,
+        scripts=event_log.scripts_of(run.script_id for run in [*runs, *event_log.runs_of(chain)]), max_depth=MAX_DEPTH,
+        is_going_on=any(not run.is_finished for run in runs),
+    )  # fmt: skip
+
+
+def _form(kind: str, data: Any = None, text: str | None = None, problem: str = "", field: str = "") -> str:
+    if text is None:
+        text = json.dumps(data if data is not None else {}, ensure_ascii=False, indent=2)
+    known = [known for known in event_types.catalogue(actor()) if not known.type.startswith(OWN)]
+    return render_template("events/new.html", type=kind, text=text, problem=problem, field=field, types=known)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text) if text.strip() else None
+    except (ValueError, RecursionError):
+        raise Invalid("This is not JSON that can be kept.", field="data") from None

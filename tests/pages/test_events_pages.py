@@ -1,0 +1,255 @@
+"""The pages of events, subscriptions and dead letters: the three questions, and what each page is for."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from models import DeadLetter, Execution, OutboxEntry, Subscription, db
+from models.tenancy import as_system, as_tenant
+from services import process, scripts, subscriptions
+from services.events import publish
+from services.scripts import Changes
+from tests.conftest import Person
+from tests.support.http import Browser
+
+SignIn = Callable[[Person], Browser]
+pytestmark = pytest.mark.parametrize("database", ["sqlite"])
+
+
+class World:
+    def __init__(self, app: Flask, alice: Person) -> None:
+        self.app, self.alice = app, alice
+        with self.bound():
+            author = alice.principal
+            self.script = scripts.create(author, Changes(name="Price new orders", source="return 1"))
+            self.subscription = subscriptions.create(
+                author, self.script.id, "order.*", {"path": "data.total", "op": "gte", "value": 100}
+            )
+            self.events = [publish(author, "order.created", {"total": n, "<b>": "Наврўз"}).event_id for n in (50, 150)]
+            run = db.session.scalars(select(Execution)).one()
+            self.run_id, self.letter = run.id, self.bury(run)
+            db.session.commit()
+
+    def bound(self):
+        return Bound(self.app, self.alice)
+
+    def bury(self, run: Execution) -> DeadLetter:
+        error = {"code": "RUNTIME_ERROR", "message": "no <client>", "source": "runtime", "line": 1, "column": 2,
+                 "stack": "no <client>\n    at Price_new_orders.js:1:2", "retryable": True, "details": {}}  # fmt: skip
+        letter = DeadLetter(
+            script_id=self.script.id, subscription_id=self.subscription.id, execution_id=run.id, event_id=run.event_id,
+            event_type="order.created", event_data={"total": 150}, version_number=run.version_number, error=error,
+            error_code="RUNTIME_ERROR", error_frame="at Price_new_orders.js:1:2", error_message="no <client>", attempts=4,
+        )  # fmt: skip
+        db.session.add(letter)
+        db.session.flush()
+        return letter
+
+
+class Bound:
+    def __init__(self, app: Flask, person: Person) -> None:
+        self.parts = [app.app_context(), None]
+        self.tenant_id = person.principal.tenant.id
+
+    def __enter__(self) -> None:
+        self.parts[0].__enter__()
+        self.parts[1] = as_tenant(db.session, self.tenant_id)
+        self.parts[1].__enter__()
+
+    def __exit__(self, *problem: object) -> None:
+        self.parts[1].__exit__(*problem)
+        self.parts[0].__exit__(*problem)
+
+
+@pytest.fixture
+def world(app: Flask, alice: Person) -> Iterator[World]:
+    yield World(app, alice)
+    process.close(app)
+
+
+def pages(world: World) -> dict[str, list[str]]:
+    script, sub, event, letter = world.script.id, world.subscription.id, world.events[0], world.letter.id
+    return {
+        "read": ["/events", f"/events/{event}", "/events?type=order.*&matched=no&period=day", "/subscriptions",
+                 f"/subscriptions/{sub}", f"/scripts/{script}/subscriptions"],
+        "manage": ["/events/new", f"/events/new?like={event}", "/events/new?type=order.created",
+                   f"/scripts/{script}/subscriptions/new", "/dead-letters", "/dead-letters?state=all", f"/dead-letters/{letter}"],
+    }  # fmt: skip
+
+
+def every_page(world: World) -> list[str]:
+    return [path for paths in pages(world).values() for path in paths]
+
+
+def deeds(world: World) -> list[str]:
+    sub, letter = world.subscription.id, world.letter.id
+    return [
+        f"/scripts/{world.script.id}/subscriptions", f"/subscriptions/{sub}", f"/subscriptions/{sub}/enabled",
+        f"/subscriptions/{sub}/delete", f"/dead-letters/{letter}/replay", f"/dead-letters/{letter}/edited",
+        f"/dead-letters/{letter}/resolve",
+    ]  # fmt: skip
+
+
+def test_alice_sees_every_page(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, all_pages = sign_in(alice), every_page(world)
+
+    assert {path: browser.get(path).status_code for path in all_pages} == dict.fromkeys(all_pages, 200)
+
+
+def test_bob_reads_and_changes_nothing(world: World, bob: Person, sign_in: SignIn, app: Flask) -> None:
+    browser, found = sign_in(bob), pages(world)
+
+    assert {path: browser.get(path).status_code for path in found["read"]} == dict.fromkeys(found["read"], 200)
+    assert {path: browser.get(path).status_code for path in found["manage"]} == dict.fromkeys(found["manage"], 403)
+    for path in [*deeds(world), "/events", "/dead-letters/replay", "/dead-letters/resolve"]:
+        browser.get("/profile")
+        assert browser.post(path, type="order.created", event_type="x").status_code == 403, path
+    with app.app_context(), as_system(db.session):
+        assert db.session.scalar(select(Subscription.event_type)) == "order.*"
+    page = browser.get(f"/subscriptions/{world.subscription.id}").text
+    assert "Save subscription" not in page and 'name="do"' not in page
+
+
+def test_charlie_finds_nothing_of_acme(world: World, charlie: Person, sign_in: SignIn) -> None:
+    browser = sign_in(charlie)
+    own = ("/events", "/subscriptions", "/dead-letters", "/events/new", "/events?", "/dead-letters?")
+    for path in every_page(world):
+        expected = 200 if path.startswith(own) and not re.search("[0-9a-f]{8}-", path) else 404
+        assert browser.get(path).status_code == expected, path
+    for path in deeds(world):
+        browser.get("/profile")
+        assert browser.post(path, event_type="x", data="{}").status_code == 404, path
+    assert "order.created" not in browser.get("/events").text
+
+
+def form(**fields: str) -> dict[str, str]:
+    return {"event_type": "order.created", "enabled": "1", "view": "builder", "n.kind": "all"} | fields
+
+
+def test_a_subscription_is_built_line_by_line_and_saved(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/scripts/{world.script.id}/subscriptions"
+    lines = {"n.0.path": "data.total", "n.0.op": "gte", "n.0.value": "100", "n.1.kind": "any",
+             "n.1.0.path": "data.tier", "n.1.0.op": "in", "n.1.0.value": 'gold, "7", 7'}  # fmt: skip
+
+    browser.get(f"{address}/new")
+    draft = browser.post(address, **form(**lines, do="condition n.1"), headers={"HX-Request": "true"})
+    assert draft.status_code == 200 and 'name="n.1.1.path"' in draft.text and "<html" not in draft.text
+    browser.get(f"{address}/new")
+    draft = browser.post(address, **form(**lines, do="remove n.0"))
+    assert 'name="n.0.kind"' in draft.text and "<html" in draft.text
+    browser.get(f"{address}/new")
+    saved = browser.post(address, **form(**lines))
+
+    assert saved.status_code == 303 and saved.headers["Location"].endswith("/triggers")
+    with world.bound():
+        row = db.session.scalars(select(Subscription).where(Subscription.event_type == "order.created")).one()
+        assert row.filter == {"version": 1, "all": [
+            {"path": "data.total", "op": "gte", "value": 100},
+            {"any": [{"path": "data.tier", "op": "in", "value": ["gold", "7", 7]}]},
+        ]}  # fmt: skip
+    again = browser.get(f"/subscriptions/{row.id}").text
+    assert "gold, &#34;7&#34;, 7" in again
+
+
+def test_the_draft_says_which_past_events_would_match_and_why(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/scripts/{world.script.id}/subscriptions"
+    lines = {"n.0.path": "data.total", "n.0.op": "gte", "n.0.value": "100"}
+    browser.get(f"{address}/new")
+    page = browser.post(address, **form(**lines, do="look", chosen=str(world.events[0]))).text
+
+    assert re.search(r"data-matched>1<", page) and "of the last 2 events would match" in page
+    assert "Why this event does not match" in page and "<code>50</code>" in page
+    assert "&#34;op&#34;: &#34;gte&#34;" in page
+
+
+def test_a_wrong_filter_comes_back_with_its_reason(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/scripts/{world.script.id}/subscriptions"
+    for wrong, word in (
+        ({"n.0.path": "total", "n.0.op": "eq", "n.0.value": "1"}, "all[0].path"),
+        ({"n.0.path": "data.x", "n.0.op": "matches", "n.0.value": "(?=x)"}, "all[0].value"),
+        ({"view": "json", "text": "{"}, "not JSON"),
+        ({"view": "json", "text": '{"all": 5}'}, "must be a list"),
+        ({"event_type": "order*"}, "order.created, order.*"),
+    ):
+        browser.get(f"{address}/new")
+        answer = browser.post(address, **form(**wrong))
+        assert answer.status_code == 422 and word in answer.text, wrong
+
+
+def test_a_filter_can_be_written_as_json(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/subscriptions/{world.subscription.id}"
+    filter = {"not": {"path": "data.tags", "op": "contains", "value": "test"}}
+    browser.get(address)
+    assert browser.post(address, **form(view="json", text=json.dumps(filter))).status_code == 303
+
+    with world.bound():
+        assert db.session.get(Subscription, world.subscription.id).filter == {"version": 1, **filter}
+
+
+def test_a_subscription_is_paused_and_deleted(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/subscriptions/{world.subscription.id}"
+    browser.get("/profile")
+    paused = browser.post(f"{address}/enabled", enabled="", headers={"HX-Request": "true"})
+    assert 'data-status="disabled"' in paused.text
+    browser.get("/profile")
+    assert browser.post(f"{address}/delete").status_code == 303
+    assert browser.get(address).status_code == 404
+
+
+def test_a_test_event_is_sent_and_shown(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+    browser.get("/events/new")
+    answer = browser.post("/events", type="order.created", data='{"total": 900}')
+    page = browser.get(answer.headers["Location"]).text
+
+    assert "Price new orders" in page and 'data-status="queued"' in page and 'data-status="holds"' in page
+    browser.get("/events/new")
+    assert browser.post("/events", type="order.created", data="{").status_code == 422
+    browser.get("/events/new")
+    assert browser.post("/events", type="a b", data="{}").status_code == 422
+
+
+def test_an_event_page_says_why_nothing_ran(world: World, alice: Person, sign_in: SignIn) -> None:
+    page = sign_in(alice).get(f"/events/{world.events[0]}").text
+
+    assert "No script ran." in page and "<code>50</code>" in page and 'data-status="fails"' in page
+    assert "&lt;b&gt;" in page and "<b>&#34;" not in page
+
+
+def test_dead_letters_are_grouped_and_replayed(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+    page = browser.get("/dead-letters").text
+    assert "at Price_new_orders.js:1:2" in page and "no &lt;client&gt;" in page
+    group = {"script": str(world.script.id), "code": "RUNTIME_ERROR", "frame": "at Price_new_orders.js:1:2"}
+    assert browser.post("/dead-letters/replay", **group, version="current").status_code == 303
+
+    with world.bound():
+        replayed = db.session.scalars(select(Execution).where(Execution.trigger == "replay")).one()
+        assert replayed.replay_of == world.run_id
+        assert replayed.id in db.session.scalars(select(OutboxEntry.execution_id)).all()
+    assert "No dead letters" in browser.get("/dead-letters").text
+    assert "replayed" in browser.get("/dead-letters?state=resolved").text
+
+
+def test_a_dead_letter_is_corrected_or_settled(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/dead-letters/{world.letter.id}"
+    browser.get(address)
+    assert browser.post(f"{address}/edited", data="{oops").status_code == 422
+    browser.get(address)
+    assert browser.post(f"{address}/resolve", note="paid by hand").status_code == 303
+    assert "paid by hand" in browser.get(address).text
+    browser.get(address)
+    assert browser.post(f"{address}/resolve").status_code == 409
+
+
+def test_the_pages_speak_three_languages(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, found = sign_in(alice), every_page(world)
+    for language in ("ru", "uz"):
+        browser.get("/profile")
+        browser.post("/language", language=language)
+        for path in found:
+            assert browser.get(path).status_code == 200, (language, path)
