@@ -33,6 +33,12 @@ ALICE = (
     Visit("/tokens/new", press="Create", fill={"Name": "Billing"}, check="See scripts"),  # shown once
     Visit("/audit"),
     Visit("/audit?actor=nobody-here"),
+    Visit("/secrets"),
+    Visit("/secrets/new"),
+    Visit("/secrets/new", 422, press="Save"),
+    Visit("/scripts/new"),
+    Visit("/scripts"),
+    Visit("/dev/editor"),
     Visit("/settings"),
     Visit("/profile"),
     Visit("/search"),

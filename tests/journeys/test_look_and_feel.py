@@ -87,7 +87,8 @@ def test_every_reader_can_use_the_pages(
 
 def _is_bad(line: ConsoleMessage) -> bool:
     """The browser also logs the status of a page that is an error on purpose."""
-    its_own_status = line.text.startswith("Failed to load resource") and "/static/" not in line.location["url"]
+    shown = line.page.url if line.page else ""
+    its_own_status = line.text.startswith("Failed to load resource") and line.location["url"] == shown
     return "Content Security Policy" in line.text or (line.type == "error" and not its_own_status)
 
 
