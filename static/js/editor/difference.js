@@ -1,5 +1,5 @@
 // Two texts in Monaco, in the place of the table the server wrote.
-import { commonOptions, loadMonaco } from './monaco.js';
+import { commonOptions, loadMonaco, turn } from './monaco.js';
 
 const LAYOUT = 'dastgoh:diff-layout';
 const roomy = window.matchMedia('(min-width: 700px)');
@@ -63,6 +63,7 @@ export class Difference {
 
   async #show() {
     const tools = await loadMonaco(this.assets).catch(() => null);
+    await turn();
     if (!tools || this.view || this.stop.signal.aborted || !roomy.matches) return;
     const host = this.root.querySelector('[data-diff-host]');
     this.#swap(true); // Monaco measures what it stands in

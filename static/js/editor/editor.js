@@ -4,7 +4,7 @@ import { Check } from './check.js';
 import { Code } from './code.js';
 import { compare } from './difference.js';
 import { Drafts } from './drafts.js';
-import { loadMonaco } from './monaco.js';
+import { loadMonaco, turn } from './monaco.js';
 import { Plain } from './plain.js';
 import { Status } from './status.js';
 
@@ -66,6 +66,7 @@ export class Editor {
 
   async #upgrade() {
     const tools = await loadMonaco(this.assets).catch(() => null);
+    await turn();
     const { options, field, words, kind } = this;
     if (!tools || this.stop.signal.aborted || !roomy.matches || !(this.surface instanceof Plain)) return;
     const box = this.root.querySelector('[data-editor-box]');

@@ -12,6 +12,15 @@ export function loadMonaco(assets) {
   return loading;
 }
 
+let queue = Promise.resolve();
+
+/** Resolves at once for the first editor of a page; the others wait a moment, so that the first is painted before they are made. */
+export function turn() {
+  const mine = queue;
+  queue = mine.then(() => new Promise((resolve) => { setTimeout(resolve, 20); }));
+  return mine;
+}
+
 async function load({ monaco: address, style, texts, workers }) {
   self.MonacoEnvironment = { getWorker: (_id, label) => new Worker(workers[label] ?? workers.editor, { name: label }) };
   await Promise.all([styleSheet(style), texts && import(texts)]); // Monaco reads its words while it is evaluated
