@@ -167,7 +167,7 @@ def _editor(script: Script, row: Subscription | None, draft: Draft, status: int 
     chosen = next((one for one in tried if str(one.event.id) == draft.chosen), tried[0] if tried else None)
     sample = event_types.sample(actor(), draft.event_type) if draft.event_type else None
     if not draft.by_hand or not draft.text:
-        draft.text = json.dumps(draft.filter, ensure_ascii=False, indent=2) if draft.filter else ""
+        draft.text = builder.written(draft.filter)
     return render(
         "subscriptions/edit.html", "subscriptions/_editor.html", status=status, script=script, subscription=row,
         draft=draft, trial=trial, chosen=chosen, types=event_types.catalogue(actor()), paths=_paths(sample),

@@ -98,6 +98,21 @@ def _line_of(node: Mapping[str, Any]) -> Group | Condition:
     return Group(kind, [_line_of(child) for child in node[kind]])
 
 
+def written(filter: Mapping[str, Any] | None, margin: str = "") -> str:
+    """A filter as JSON that people can read: a condition a line."""
+    if not filter:
+        return ""
+    kind = next((name for name in ("all", "any", "not") if name in filter), "")
+    inner = filter.get(kind)
+    if isinstance(inner, list) and inner:
+        lines = [f"{margin}  {written(child, margin + '  ')}" for child in inner]
+        return f'{{ "{kind}": [\n' + ",\n".join(lines) + f"\n{margin}] }}"
+    if isinstance(inner, dict):
+        return f'{{ "{kind}": {written(inner, margin)} }}'
+    members = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in filter.items())
+    return f"{{ {', '.join(members)} }}"
+
+
 def change(group: Group, deed: str) -> None:
     """What a button of the builder asks for: `condition n.1`, `group n`, `remove n.0.2`, `any n.1`."""
     verb, _, name = deed.partition(" ")

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from blueprints.forms import filters as builder
 from models import DeadLetter, Execution, OutboxEntry, Subscription, db
 from models.tenancy import as_system, as_tenant
 from services import process, scripts, subscriptions
@@ -253,3 +254,32 @@ def test_the_pages_speak_three_languages(world: World, alice: Person, sign_in: S
         browser.post("/language", language=language)
         for path in found:
             assert browser.get(path).status_code == 200, (language, path)
+
+
+FILTERS = [
+    None,
+    {"all": [{"path": "data.a", "op": "eq", "value": "x"}, {"path": "data.b", "op": "in", "value": ["a, b", "", 5, None, True]}]},
+    {"any": [{"not": {"path": "data.a", "op": "eq", "value": " 5 "}}, {"path": "data.c", "op": "eq", "value": "5"}]},
+    {"all": [{"not": {"any": [{"path": "data.a", "op": "between", "value": [1, 2]}, {"path": "data.b", "op": "exists", "value": False}]}}]},
+    {"all": [{"path": "data.a", "op": "matches", "value": "^\\d+, x$"}, {"path": "data.a", "op": "contains", "value": {"a": [1]}}]},
+    {"all": [{"path": "data.a", "op": "starts_with", "value": "5"}, {"path": "data.a", "op": "eq", "value": '"quoted"'}]},
+]  # fmt: skip
+
+
+def flattened(group: builder.Group, name: str = builder.ROOT) -> dict[str, str]:
+    fields = {f"{name}.kind": group.kind}
+    for number, line in enumerate(group.lines):
+        inner = f"{name}.{number}"
+        if isinstance(line, builder.Group):
+            fields |= flattened(line, inner)
+        else:
+            fields |= {f"{inner}.path": line.path, f"{inner}.op": line.op, f"{inner}.value": line.value}
+    return fields
+
+
+@pytest.mark.parametrize("filter", FILTERS)
+def test_what_the_builder_shows_is_what_was_kept(database: str, filter: dict | None) -> None:
+    shown = builder.group_of(filter)
+
+    assert builder.filter_of(builder.read(flattened(shown))) == filter
+    assert json.loads(builder.written(filter) or "null") == filter
