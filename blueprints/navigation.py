@@ -23,8 +23,8 @@ class Item:
 MENU: tuple[tuple[Item, ...], ...] = (
     (
         Item("dashboard.index", _l("Dashboard"), "layout-dashboard"),
-        Item("scripts.index", _l("Scripts"), "script", "scripts.read"),
-        Item("executions.index", _l("Runs"), "player-play", "executions.read"),
+        Item("script_list.index", _l("Scripts"), "script", "scripts.read"),
+        Item("run_list.index", _l("Runs"), "player-play", "executions.read"),
     ),
     (
         Item("events.index", _l("Event log"), "bolt", "executions.read"),

@@ -50,6 +50,11 @@ class Row:
     def last(self) -> Any | None:
         return self.runs[0] if self.runs else None
 
+    @property
+    def bars(self) -> list[dict[str, Any]]:
+        """Oldest first, as a chart shows them."""
+        return [{"status": run.status, "value": run.run_ms} for run in reversed(self.runs)]
+
 
 @dataclass(frozen=True)
 class Listed:

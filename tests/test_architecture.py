@@ -20,6 +20,7 @@ FORBIDDEN = {
 # What several blueprints share is no noun of its own, and may be imported by them.
 SHARED_BY_BLUEPRINTS = {
     "api",
+    "days",
     "assets",
     "error_texts",
     "errors",
