@@ -1,4 +1,7 @@
-"""Measurements: `python -m bench NAME [--json]`. Each module gives `measure() -> dict`."""
+"""Measurements: `python -m bench NAME [--json]`. Each module gives `measure() -> dict`.
+
+One with `PARTS` can measure some of them alone: `--parts A,B`, `measure(("A", "B"))`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m bench NAME [--json]`"""
+"""`python -m bench NAME [--json] [--parts A,B]`"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+from types import ModuleType
 
 import bench
 
@@ -15,9 +16,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("name", choices=names)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--parts", help="only these of its parts, with commas between")
     chosen = parser.parse_args()
-    result = importlib.import_module(f"bench.{chosen.name}").measure()
+    module = importlib.import_module(f"bench.{chosen.name}")
+    result = module.measure() if chosen.parts is None else _measure_parts(module, chosen.parts.split(","))
     print(json.dumps(result) if chosen.json else _table(result))
+
+
+def _measure_parts(module: ModuleType, names: list[str]) -> dict[str, object]:
+    known = getattr(module, "PARTS", {})
+    if set(names) - set(known):
+        raise SystemExit(f"the parts of this bench are: {', '.join(known) or 'none'}")
+    return module.measure(tuple(names))
 
 
 def _table(result: dict[str, object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -15,12 +16,15 @@ from typing import Any
 from runtime.errors import HOST_FAILURE, HostError
 from runtime.limits import Limits
 from runtime.types import CallTrace
-from runtime.wire import NotJson, ProtocolError, encode
+from runtime.wire import NotJson, ProtocolError, TooDeep, decode, encode
 from runtime.workers import Workers
 
 log = logging.getLogger(__name__)
 
 HostFunction = Callable[..., Any]
+
+# [number,"name",[arguments]]: read apart, so that arguments nobody should read can still be refused.
+_HEAD = re.compile(rb'\[([1-9][0-9]{0,9}),("(?:[^"\\]|\\.)*"),')
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +83,40 @@ class Calls:
         self._closed = False
         self._last_id = 0
         self._trace: dict[int, CallTrace] = {}
-        self.cancelled = threading.Event()
+        self._cancelled: threading.Event | None = None  # made with the first call: many runs make none
+        self._stopped = False
         self.made = 0
         self.started = self.deadline = time.monotonic()
 
     def start(self, deadline: float) -> None:
         self.started, self.deadline = time.monotonic(), deadline
 
-    def accept(self, request: Any, size: int) -> None:
+    def accept(self, request: bytes) -> None:
         """Take one call off the wire. Shape and order are checked; a wrong one ends the engine."""
-        match request:
-            case [int() as call_id, str() as name, list() as args] if call_id == self._last_id + 1:
-                self._last_id = call_id
-            case _:
-                raise ProtocolError("malformed host call")
+        head = _HEAD.match(request)
+        if head is None or not request.endswith(b"]") or int(head[1]) != self._last_id + 1:
+            raise ProtocolError("malformed host call")
+        self._last_id = call_id = int(head[1])
+        name = decode(head[2])
         function = self._host.get(name)
         if function is None:
             raise ProtocolError("call of a name that is not bound")
         if self.made >= self._limits.max_api_calls:
-            self._refuse(
-                call_id, name, "API_CALL_LIMIT", f"more than {self._limits.max_api_calls} SDK calls in one run"
-            )
+            raise ProtocolError("a call beyond the budget")  # an honest engine refuses it itself
+        self._cancelled = self._cancelled or threading.Event()
+        if self._stopped:
             return
         self.made += 1
-        self._record(CallTrace(call_id, name, self._elapsed_ms(), request_bytes=size))
-        self._take_turn(lambda: self._serve(call_id, name, function, args))
+        self._record(CallTrace(call_id, name, self._elapsed_ms(), request_bytes=len(request)))
+        call = HostCall(name, self._execution_id, self.deadline, self._cancelled)
+        args = _arguments(request[head.end() : -1])
+        self._take_turn(lambda: self._serve(call_id, call, function, args))
+
+    def cancel(self) -> None:
+        """Accept no further calls and tell those under way to stop."""
+        self._stopped = True
+        if self._cancelled is not None:
+            self._cancelled.set()
 
     def close(self) -> list[CallTrace]:
         """No call is accepted or answered any more; those under way are told to stop."""
@@ -111,7 +124,7 @@ class Calls:
             self._closed = True
             self._waiting.clear()
             unfinished = [entry for entry in self._trace.values() if entry.outcome is None]
-        self.cancelled.set()
+        self.cancel()
         for entry in unfinished:
             self._finish(entry.id, "CANCELLED", 0)
         return list(self._trace.values())
@@ -132,15 +145,17 @@ class Calls:
             task = self._waiting.popleft()
         self._workers.submit(task)
 
-    def _serve(self, call_id: int, name: str, function: HostFunction, args: list[Any]) -> None:
-        token = _current.set(HostCall(name, self._execution_id, self.deadline, self.cancelled))
+    def _serve(self, call_id: int, call: HostCall, function: HostFunction, args: list[Any] | None) -> None:
+        token = _current.set(call)
         try:
+            if args is None:
+                raise HostError("INVALID_INPUT", f"arguments of {call.name} are nested too deeply")
             outcome, answer = "ok", self._encoded(function(*args))
         except HostError as error:
             outcome, answer = error.code, _failure(error)
         except Exception:
-            log.exception("host function %s failed", name)
-            outcome, answer = HOST_FAILURE, _failure(HostError(HOST_FAILURE, f"{name} failed"))
+            log.exception("host function %s failed", call.name)
+            outcome, answer = HOST_FAILURE, _failure(HostError(HOST_FAILURE, f"{call.name} failed"))
         finally:
             _current.reset(token)
         self._settle(call_id, outcome, answer)
@@ -161,10 +176,6 @@ class Calls:
             if self._closed:
                 return
         self._answer(b"[%d%s" % (call_id, answer))
-
-    def _refuse(self, call_id: int, name: str, code: str, message: str) -> None:
-        # Refusals beyond the budget are answered but not recorded: a loop of them must not fill memory.
-        self._answer(b"[%d%s" % (call_id, _failure(HostError(code, message))))
 
     def _record(self, entry: CallTrace) -> None:
         with self._lock:
@@ -191,6 +202,17 @@ class Calls:
 
     def _elapsed_ms(self) -> float:
         return (time.monotonic() - self.started) * 1000
+
+
+def _arguments(text: bytes) -> list[Any] | None:
+    """None when they are nested so deeply that no function should see them."""
+    try:
+        args = decode(text)
+    except TooDeep:
+        return None
+    if not isinstance(args, list):
+        raise ProtocolError("malformed host call")
+    return args
 
 
 def _failure(error: HostError) -> bytes:

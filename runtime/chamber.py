@@ -7,24 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runtime.driver import FAILURES, PARSE_ERROR, Isolate, ScriptFailure, view
+from runtime.driver import FAILURES, PARSE_ERROR, Handle, Isolate, ScriptFailure, view
+from runtime.wrapping import GUARDS, HEAD, TAIL
 
 PRELUDE = Path(__file__).with_name("prelude.js").read_text()
-MAILBOX_BYTES = 16 + 64 * 1024
 
 # What JavaScript says through the mailbox.
 CALL, LOG, VALUE, FAIL, CRYPTO, TIMER, UNTIMER = range(1, 8)
 _WIDE, _MORE = 1, 2
 
-# A script is the body of an async function that begins on its own first line. V8 compiles a function in parentheses at
-# once, an arrow function only when it is called: a prepared isolate must have it compiled.
-HEAD, TAIL = "(async function(){", "\n})"
-# Before that, the same source must stand as the body of a function declaration and as that of an arrow function. After a
-# brace that closes too much, the one goes on with a statement, the other with `)` or `,`: nothing is both, so no source
-# can close its wrapper.
-GUARDS = (("if(0){async function f(){", "\n}}"), ("(async()=>{", "\n})"))
-
 Heard = Callable[[int, str], str | None]
+Done = Callable[[ScriptFailure | None], None]
 
 
 class BadSyntax(Exception):
@@ -40,16 +33,15 @@ class Chamber:
 
     def __init__(self, library: Any) -> None:
         self.heard: Heard = lambda operation, text: None
+        self._names: str | None = None
         self._parts: list[str] = []
         self.isolate = isolate = Isolate(library, self._notified)
-        boot, arguments = isolate.evaluate(f"{PRELUDE}\n//# sourceURL=dastgoh:prelude"), isolate.evaluate("[]")
-        buffer = isolate.evaluate(f"new SharedArrayBuffer({MAILBOX_BYTES})")
-        self._mail = view(buffer)
+        self._ends = isolate.evaluate(f"{PRELUDE}\n//# sourceURL=dastgoh:prelude")
+        self._enter = isolate.item(self._ends, 0)
+        self._mail = view(isolate.item(self._ends, 1))
         self._head = self._mail[:12].cast("i")
-        isolate.push(arguments, buffer)
-        isolate.push(arguments, isolate.notifier())
-        self._enter = isolate.call(boot, arguments)
-        self._start, self._message = isolate.evaluate("[0]"), isolate.evaluate("[0]")
+        self._pause = isolate.number(0)
+        self._send(isolate.notifier(), _nothing)
 
     def check(self, source: str) -> None:
         """Parse without running anything: a label nobody declares makes the whole text a syntax error at its end."""
@@ -62,25 +54,37 @@ class Chamber:
             function = self.isolate.evaluate(f"{HEAD}{source}{TAIL}\n//# sourceURL={name}")
         except ScriptFailure as failure:
             raise _as_syntax(failure, HEAD) from None
-        self.isolate.push(self._start, function)
+        self._send(function, _nothing)
 
-    def start(self, settings: bytes, done: Callable[[ScriptFailure | None], None]) -> None:
-        self._enter_with(self._start, settings, done)
+    def furnish(self, names: str) -> None:
+        """Build the SDK of these host names, unless it stands."""
+        if names != self._names:
+            self._names = names
+            self._send(self.isolate.text(f"n{names}"), _nothing)
 
-    def deliver(self, message: bytes, done: Callable[[ScriptFailure | None], None]) -> None:
-        """Hand over an answer to a call or the number of a timer that is due."""
-        self._enter_with(self._message, message, done)
+    def tell(self, message: bytes, rested: Done) -> None:
+        """Hand over settings, which starts the script, an answer to a call, or the number of a timer that is due.
+
+        `rested` hears, on the isolate's thread, when all has been done that could be done upon it: promise jobs run
+        after the call that queued them, so a call that does nothing is queued behind them.
+        """
+
+        def entered(failure: ScriptFailure | None) -> None:
+            if failure is not None:
+                rested(failure)
+            else:
+                self.isolate.call(self._enter, self._pause, self._ends, rested)
+
+        self._send(self.isolate.text(message), entered)
 
     def close(self) -> None:
         self._head.release()
         self._mail.release()
         self.isolate.close()
 
-    def _enter_with(self, arguments: Any, message: bytes, done: Callable[[ScriptFailure | None], None]) -> None:
-        text = self.isolate.text(message)
-        self.isolate.set_first(arguments, text)
-        self.isolate.free(text)
-        self.isolate.call_later(self._enter, arguments, done)
+    def _send(self, message: Handle, done: Done) -> None:
+        self.isolate.call(self._enter, message, self._ends, done)
+        self.isolate.free(message)
 
     def _parse_only(self, head: str, source: str, tail: str) -> None:
         label = f"end_{secrets.token_hex(8)}"
@@ -105,6 +109,10 @@ class Chamber:
         if answer is not None:
             self._head[1] = len(answer)
             self._mail[16 : 16 + len(answer)] = answer.encode("ascii")
+
+
+def _nothing(failure: ScriptFailure | None) -> None:
+    """A call whose end nobody waits for."""
 
 
 def _as_syntax(failure: ScriptFailure, head: str) -> Exception:

@@ -34,8 +34,7 @@ NEEDED = (
     "mr_alloc_string_val",
     "mr_alloc_int_val",
     "mr_free_value",
-    "mr_set_object_item",
-    "mr_array_push",
+    "mr_get_object_item",
     "mr_set_hard_memory_limit",
     "mr_hard_memory_limit_reached",
     "mr_v8_version",
@@ -85,17 +84,25 @@ class Isolate:
 
     def evaluate(self, code: str) -> Handle:
         """The handle of what `code` evaluates to."""
-        text = self.text(code)
-        try:
-            return self._await(lambda number: self._library.mr_eval(self._context, text, number))
-        finally:
-            self.free(text)
+        arrived, box, text = threading.Event(), [], self.text(code)
 
-    def call(self, function: Handle, arguments: Handle) -> Handle:
-        return self._await(lambda number: self._start_call(function, arguments, number))
+        def finish(handle: Handle) -> None:
+            box.append(handle)
+            arrived.set()
 
-    def call_later(self, function: Handle, arguments: Handle, done: Callable[[ScriptFailure | None], None]) -> None:
-        """Queue a call; `done` hears on the isolate's thread how it ended."""
+        self._library.mr_eval(self._context, text, self._expect(finish))
+        arrived.wait()
+        self.free(text)
+        failure = self._failure(box[0])
+        if failure:
+            self.free(box[0])
+            raise failure
+        return box[0]
+
+    def call(
+        self, function: Handle, this: Handle, arguments: Handle, done: Callable[[ScriptFailure | None], None]
+    ) -> None:
+        """Queue a call; `done` hears on the isolate's thread how it ended; promise jobs come after."""
 
         def finish(handle: Handle) -> None:
             failure = self._failure(handle)
@@ -103,22 +110,25 @@ class Isolate:
             done(failure)
 
         number = self._expect(finish)
-        self._start_call(function, arguments, number)
+        self._library.mr_call_function(self._context, function, this, arguments, number)
 
     def notifier(self) -> Handle:
+        """A function that calls `on_notify`."""
         return self._library.mr_make_js_callback(self._context, self.NOTIFY)
 
     def text(self, text: str | bytes) -> Handle:
         data = text.encode() if isinstance(text, str) else text
         return self._library.mr_alloc_string_val(self._context, data, len(data), TEXT)
 
-    def push(self, array: Handle, value: Handle) -> None:
-        self.free(self._library.mr_array_push(self._context, array, value))
+    def number(self, number: int) -> Handle:
+        return self._library.mr_alloc_int_val(self._context, number, INTEGER)
 
-    def set_first(self, array: Handle, value: Handle) -> None:
-        index = self._library.mr_alloc_int_val(self._context, 0, INTEGER)
-        self.free(self._library.mr_set_object_item(self._context, array, index, value))
-        self.free(index)
+    def item(self, array: Handle, at: int) -> Handle:
+        index = self.number(at)
+        try:
+            return self._library.mr_get_object_item(self._context, array, index)
+        finally:
+            self.free(index)
 
     def limit_heap(self, size: int) -> None:
         self._library.mr_set_hard_memory_limit(self._context, size)
@@ -130,35 +140,17 @@ class Isolate:
     def free(self, handle: Handle) -> None:
         self._library.mr_free_value(self._context, handle)
 
-    def close(self) -> None:
-        self._library.mr_free_context(self._context)
-
     @property
     def busy(self) -> bool:
         return bool(self._waiting)
 
-    def _start_call(self, function: Handle, arguments: Handle, number: int) -> int:
-        return int(self._library.mr_call_function(self._context, function, function, arguments, number))
+    def close(self) -> None:
+        self._library.mr_free_context(self._context)
 
     def _expect(self, finish: Callable[[Handle], None]) -> int:
         self._last += 1
         self._waiting[self._last] = finish
         return self._last
-
-    def _await(self, begin: Callable[[int], Any]) -> Handle:
-        arrived, box = threading.Event(), []
-
-        def finish(handle: Handle) -> None:
-            box.append(handle)
-            arrived.set()
-
-        begin(self._expect(finish))
-        arrived.wait()
-        failure = self._failure(box[0])
-        if failure:
-            self.free(box[0])
-            raise failure
-        return box[0]
 
     def _failure(self, handle: Handle) -> ScriptFailure | None:
         kind = FAILURES.get(handle.contents.type)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 KIB = 1024
 MIB = 1024 * KIB
 
+# Code, stacks and the collector's own room come on top of what a script may hold.
+DATA_HEADROOM = 40 * MIB
 MAX_MEMORY_MB = 512
 MIN_MEMORY_MB = 16
 

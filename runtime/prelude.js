@@ -1,6 +1,7 @@
-// Built into every isolate before a script sees it. Evaluates to boot(mailbox, notify) -> enter(message).
+// Built into every isolate before a script sees it. Evaluates to [enter, mailbox]; all that comes in comes as `this` of
+// enter: first the function that tells the engine to look into the mailbox, then the script, then messages.
 // Nothing here trusts what scripts can reach: what is needed of the language is captured first.
-(mailboxBuffer, notify) => {
+(function () {
   'use strict';
   const { apply, ownKeys, getOwnPropertyDescriptor, defineProperty, deleteProperty } = Reflect;
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
@@ -19,13 +20,15 @@
   const Bytes = Uint8Array, isView = ArrayBuffer.isView, bytesOf = uncurry(Uint8Array.prototype.slice);
 
   // ---- The mailbox: 4 bytes operation, 4 bytes length, 4 bytes flags, then characters. ----
-  const head = new Int32Array(mailboxBuffer, 0, 3);
-  const narrow = new Uint8Array(mailboxBuffer, 16), wide = new Uint16Array(mailboxBuffer, 16);
+  const mailbox = new SharedArrayBuffer(16 + 64 * 1024);
+  const head = new Int32Array(mailbox, 0, 3);
+  const narrow = new Uint8Array(mailbox, 16), wide = new Uint16Array(mailbox, 16);
+  let notify;
   const CHUNK = wide.length;
   const CALL = 1, LOG = 2, VALUE = 3, FAIL = 4, CRYPTO = 5, TIMER = 6, UNTIMER = 7;
   const WIDE = 1, MORE = 2;
 
-  const post = (operation, message) => {
+  const post = (function (operation, message) {
     const length = message.length;
     let from = 0;
     do {
@@ -43,7 +46,7 @@
       notify();
       from = to;
     } while (from < length);
-  };
+  });
   // Only the synchronous operations answer through the mailbox, in ASCII.
   const ask = (operation, message) => {
     post(operation, message);
@@ -53,17 +56,18 @@
   };
 
   // ---- Small safe tools. ----
-  const define = (target, name, value) =>
+  const define = (function (target, name, value) {
     defineProperty(target, name, { __proto__: null, value, writable: false, enumerable: false, configurable: false });
+  });
   const member = (target, name, value) =>
     defineProperty(target, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
-  const sealed = (fn, name) => {
+  const sealed = (function (fn, name) {
     defineProperty(fn, 'name', { __proto__: null, value: name, configurable: true });
     if (fn.prototype) freeze(fn.prototype);
     return freeze(fn);
-  };
+  });
   const clip = (string, most) => (string.length > most ? slice(string, 0, most) + '…' : string);
-  const deepFreeze = root => {
+  const deepFreeze = (function (root) {
     const work = create(null);
     let count = 0;
     if (root !== null && typeof root === 'object') work[count++] = root;
@@ -77,7 +81,7 @@
       freeze(item);
     }
     return root;
-  };
+  });
 
   // ---- Errors. ----
   const marks = new WeakMap(); // errors made here, and what the outcome shall say about them
@@ -169,7 +173,7 @@
     over = true;
     post(FAIL, wellFormed(report));
   };
-  const finish = value => {
+  const finish = (function (value) {
     if (over) return;
     let json;
     try {
@@ -180,13 +184,14 @@
     if (json.length > maxOutput) return fail(new NativeError(`the result has more than ${maxOutput} bytes`), 'OUTPUT_TOO_LARGE');
     over = true;
     post(VALUE, wellFormed(json));
-  };
+  });
 
   // ---- Host calls. ----
   const pending = create(null);
-  let lastCall = 0, maxCall = 0;
-  const callFrom = (site, name, args) => new NativePromise((resolve, reject) => {
+  let lastCall = 0, maxCall = 0, maxCalls = 0;
+  const callFrom = (site, name, args) => new NativePromise((function (resolve, reject) {
     if (over) return;
+    if (lastCall >= maxCalls) return reject(hostError({ __proto__: null, code: 'API_CALL_LIMIT', retryable: true, message: `more than ${maxCalls} SDK calls in one run` }, site));
     let request;
     try { request = stringify(args); } catch (error) {
       return reject(hostError({ __proto__: null, code: 'INVALID_INPUT', retryable: false, message: `arguments of ${name} are not JSON: ${readText(error, 'message', 500)}` }, site));
@@ -195,25 +200,25 @@
     const id = ++lastCall;
     pending[id] = { __proto__: null, resolve, reject, site };
     post(CALL, `[${id},${stringify(name)},${wellFormed(request)}]`);
-  });
-  const siteOf = (below) => {
+  }));
+  const siteOf = (function (below) {
     const site = create(null);
     captureStackTrace(site, below);
     return site;
-  };
+  });
   // Rest parameters hold own elements only, so a patched Array.prototype cannot listen in on them.
-  const caller = name => {
+  const caller = (function (name) {
     const fn = (...args) => callFrom(siteOf(fn), name, args);
     return fn;
-  };
-  const settle = answer => {
+  });
+  const settle = (function (answer) {
     const { 0: id, 1: ok, 2: content } = answer;
     const call = pending[id];
     if (call === undefined) return;
     delete pending[id];
     if (ok) call.resolve(content);
     else call.reject(hostError(content, call.site));
-  };
+  });
 
   // ---- Timers: kept by the engine's main loop, so that every entry into JavaScript is one it knows of. ----
   const timers = create(null);
@@ -245,11 +250,11 @@
 
   // ---- Logs. ----
   let maxLine = 8192;
-  const cut = line => {
+  const cut = (function (line) {
     if (line.length <= maxLine) return line;
     const keep = max(1, floor(maxLine / 2) - 20);
     return `${slice(line, 0, keep)} …[${line.length - 2 * keep} characters cut]… ${slice(line, line.length - keep)}`;
-  };
+  });
   const shown = value => {
     if (typeof value === 'string') return value;
     try {
@@ -257,7 +262,20 @@
     } catch { /* fall through to the preview */ }
     return value === undefined ? 'undefined' : preview(value);
   };
-  const log = (level, message, data) => {
+  // What is nested deeper is shown as text: later code need not bear it.
+  const MAX_DEPTH = 100, QUOTE = 34, BACKSLASH = 92;
+  const isDeep = json => {
+    let depth = 0, quoted = false;
+    for (let at = 0; at < json.length; at++) {
+      const code = charCodeAt(json, at);
+      if (code === QUOTE) quoted = !quoted;
+      else if (quoted) at += code === BACKSLASH;
+      else if (code === 91 || code === 123) { if (++depth > MAX_DEPTH) return true; }
+      else if (code === 93 || code === 125) depth--;
+    }
+    return false;
+  };
+  const log = (function (level, message, data) {
     if (over) return;
     const line = create(null);
     line.level = level;
@@ -267,11 +285,11 @@
       let json;
       try { json = stringify(data); } catch { json = undefined; }
       if (json === undefined) line.data = preview(data);
-      else if (json.length > maxLine) { line.data = cut(json); line.cut = true; } else line.data = parse(json);
+      else if (json.length > maxLine || isDeep(json)) { line.data = cut(json); line.cut = true; } else line.data = parse(json);
     }
     if (line.message.length !== message.length) line.cut = true;
     post(LOG, wellFormed(stringify(line)));
-  };
+  });
   const printer = level => (...values) => {
     let message = '';
     for (let at = 0; at < values.length; at++) message += (at ? ' ' : '') + shown(values[at]);
@@ -282,7 +300,7 @@
   // ---- Shims: what `sdk` offers on top of plain host names. Each gets `call(name, ...args)` and the bound names. ----
   const shims = create(null);
 
-  shims.http = (api, bound) => {
+  shims.http = (function (api, bound) {
     if (!bound['http.request']) return;
     const send = async (site, options) => {
       const answer = await callFrom(site, 'http.request', [options]);
@@ -303,9 +321,9 @@
     api.post = full('POST'); api.put = full('PUT'); api.patch = full('PATCH');
     const request = given => send(siteOf(request), options(given, create(null)));
     api.request = request;
-  };
+  });
 
-  shims.db = (api, bound) => {
+  shims.db = (function (api, bound) {
     const one = (name) => { const fn = (sql, params) => callFrom(siteOf(fn), name, [sql, params ?? []]); return fn; };
     if (bound['db.query']) {
       api.query = one('db.query');
@@ -339,9 +357,9 @@
     };
     api.transaction = transaction;
     delete api.begin; delete api.txQuery; delete api.txExecute; delete api.commit; delete api.rollback;
-  };
+  });
 
-  shims.once = (api, bound, sdk) => {
+  shims.once = (function (api, bound, sdk) {
     if (!bound['once.begin']) return;
     const once = async (key, fn) => {
       const site = siteOf(once);
@@ -362,7 +380,7 @@
       }
     };
     sdk.once = once;
-  };
+  });
 
   // Answered inside the engine, without the parent: pure functions of their arguments.
   const hex = bytes => {
@@ -380,7 +398,7 @@
     if (answer.error) throw own('INVALID_INPUT', answer.error);
     return answer.value;
   };
-  const cryptoApi = () => {
+  const cryptoApi = (function () {
     const api = create(null);
     api.hash = (algorithm, data, encoding) => compute('hash', [algorithm, material(data), encoding ?? 'hex']);
     api.hmac = (algorithm, key, data, encoding) => compute('hmac', [algorithm, material(key), material(data), encoding ?? 'hex']);
@@ -393,19 +411,19 @@
       return bytes;
     };
     return api;
-  };
+  });
   const digit = code => (code < 58 ? code - 48 : code - 87);
 
   // ---- The SDK of one run: dotted host names become nested frozen objects. ----
-  const sealAll = api => {
+  const sealAll = (function (api) {
     for (const name in api) {
       if (typeof api[name] === 'function') sealed(api[name], name);
       else sealAll(api[name]);
     }
     return freeze(api);
-  };
+  });
   // A name that is both a function and a group is a group.
-  const plant = (tree, name) => {
+  const plant = (function (tree, name) {
     let branch = tree, from = 0;
     for (let dot; (dot = indexOf(name, '.', from)) >= 0; from = dot + 1) {
       const group = slice(name, from, dot);
@@ -413,8 +431,8 @@
       branch = branch[group];
     }
     branch[slice(name, from)] ??= caller(name);
-  };
-  const buildSdk = names => {
+  });
+  const buildSdk = (function (names) {
     const sdk = create(null), bound = create(null);
     for (let at = 0; at < names.length; at++) {
       bound[names[at]] = true;
@@ -427,7 +445,7 @@
     sdk.sleep = sleep;
     sdk.Fatal = Fatal; sdk.RetryAfter = RetryAfter;
     return sealAll(sdk);
-  };
+  });
 
   // ---- The global object of scripts. ----
   const global = globalThis;
@@ -446,24 +464,55 @@
   define(global, 'clearTimeout', sealed(clear, 'clearTimeout'));
   define(global, 'clearInterval', sealed(clear, 'clearInterval'));
 
-  const begin = (script, settings) => {
-    maxOutput = settings.maxOutput; maxCall = settings.maxCall; maxLine = settings.maxLine;
-    const sdk = buildSdk(settings.names);
+  // ---- A run. ----
+  let sdk, script, stage = global;
+  const begin = (function (settings) {
+    maxOutput = settings.maxOutput; maxCall = settings.maxCall; maxCalls = settings.maxCalls; maxLine = settings.maxLine;
     const context = settings.context;
     if (context !== null && typeof context === 'object' && context.deadlineMs === undefined && !isArray(context)) context.deadlineMs = now() + settings.timeout;
     deepFreeze(context);
-    define(global, 'context', context);
-    define(global, 'ctx', context);
-    define(global, 'sdk', sdk);
-    if (sdk.events !== undefined) define(global, 'events', sdk.events);
+    define(stage, 'context', context);
+    define(stage, 'ctx', context);
+    define(stage, 'sdk', sdk);
+    if (sdk.events !== undefined) define(stage, 'events', sdk.events);
     const result = script();
     try { promiseThen(result, finish, error => fail(error)); } catch (error) { fail(error); }
-  };
+  });
+  // What every run goes through is compiled while nobody waits: one run on an empty stage, of which nothing is told.
+  const rehearse = (function () {
+    const tell = notify;
+    notify = () => {
+      if (head[0] !== VALUE) return;
+      notify = tell; stage = global; script = undefined; over = false; lastCall = 0;
+    };
+    stage = create(null);
+    script = async () => {
+      const answer = callFrom(siteOf(), '', []);
+      log('info', '');
+      settle(parse('[1,true,{}]'));
+      return await answer;
+    };
+    begin(parse('{"maxOutput":1000,"maxCall":1000,"maxCalls":1,"maxLine":1000,"timeout":0,"context":{"input":[]}}'));
+  });
+  const furnish = (function (names) {
+    const fresh = sdk === undefined;
+    sdk = buildSdk(names);
+    if (fresh) rehearse();
+  });
 
-  return (message, script) => {
-    if (script !== undefined) {
-      begin(script, parse(message));
-    } else if (charCodeAt(message, 0) === 91) settle(parse(message));
+  const ANSWER = 91, SETTINGS = 123, NAMES = 110; // [ { n
+  const enter = (function () {
+    const message = this;
+    if (typeof message === 'function') {
+      if (notify === undefined) notify = message; else script = message;
+      return;
+    }
+    if (typeof message !== 'string') return;
+    const kind = charCodeAt(message, 0);
+    if (kind === ANSWER) settle(parse(message));
+    else if (kind === SETTINGS) begin(parse(message));
+    else if (kind === NAMES) furnish(parse(slice(message, 1)));
     else fire(toNumber(message));
-  };
-}
+  });
+  return [enter, mailbox];
+})()

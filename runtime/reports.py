@@ -10,9 +10,9 @@ from runtime.compiler import syntax_error
 from runtime.errors import CODES, ScriptError
 from runtime.limits import Limits
 from runtime.types import Source
+from runtime.wrapping import HEAD
 
 MOST_FRAMES = 30
-WRAPPER = "(async function(){"  # what stands before the user's first character, as in chamber.py
 _LOCATION = re.compile(r":(\d+):(\d+)\)?$")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 # Codes an engine may claim without our having seen the cause.
@@ -78,7 +78,7 @@ def _shifted(line: str) -> str:
     place = _LOCATION.search(line)
     if place is None or place[1] != "1":
         return line
-    column = max(1, int(place[2]) - len(WRAPPER))
+    column = max(1, int(place[2]) - len(HEAD))
     return f"{line[: place.start()]}:1:{column}{')' if line.endswith(')') else ''}"
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from runtime.calls import Calls, HostFunction, flatten
 from runtime.compiler import Compiler, Entry, unfit
-from runtime.engine import Engine, NotStarted, Run
+from runtime.engine import Engine, NotStarted
 from runtime.errors import EngineUnavailable, ScriptError
 from runtime.limits import Limits, RuntimeConfig
 from runtime.pool import Exhausted, Pool
+from runtime.run import Run
 from runtime.types import CallTrace, LogEntry, Outcome, Source
 from runtime.wire import NotJson, encode
 from runtime.workers import Workers
@@ -65,7 +66,7 @@ class Runtime:
         run = self._new_run(script, entry, limits, bound, on_log, on_call, number)
         run.outcome.execution_id = execution_id
         run.outcome.metrics.cached = entry.checked
-        run.outcome.error = self._refusal(run, input, context, list(bound))
+        run.outcome.error = self._refusal(run, input, context)
         if run.outcome.error is None and self._enter(number, run):
             try:
                 self._perform(run, tenant, on_start)
@@ -98,10 +99,10 @@ class Runtime:
                 engine.answer(message, run.number)
 
         calls = Calls(bound, limits, self._workers, answer, on_call, number)
-        run = Run(script, entry, "", limits, calls, on_log)
+        run = Run(script, entry, encode(list(bound)), "", limits, calls, on_log)
         return run
 
-    def _refusal(self, run: Run, input: Any, context: Any, names: list[str]) -> ScriptError | None:
+    def _refusal(self, run: Run, input: Any, context: Any) -> ScriptError | None:
         """Why it need not be sent to an engine; else its settings are ready."""
         problem = unfit(run.source, run.limits) or run.entry.error
         if problem:
@@ -117,9 +118,9 @@ class Runtime:
             return ScriptError.of("INVALID_INPUT", f"the input has {len(given)} bytes; at most {most} are allowed")
         limits = run.limits
         settings = {
-            "names": names,
             "maxOutput": limits.max_output_bytes,
             "maxCall": limits.max_call_bytes,
+            "maxCalls": limits.max_api_calls,
             "maxLine": limits.max_log_line_bytes,
             "timeout": limits.timeout_ms,
         }
@@ -132,7 +133,7 @@ class Runtime:
         def on_wait(withdraw: Callable[[], None]) -> None:
             with run.lock:
                 run.on_cancel = withdraw
-            if run.cancelled.is_set():
+            if run.cancelled:
                 withdraw()
 
         try:
@@ -152,7 +153,7 @@ class Runtime:
     def _run_somewhere(self, run: Run, began: float, on_start: Callable[[], None] | None) -> None:
         """An engine may die before it begins; the run has lost nothing then and goes to another."""
         for _ in range(ATTEMPTS_TO_START):
-            if run.cancelled.is_set():
+            if run.cancelled:
                 run.fail("CANCELLED", "the run was cancelled while it waited")
                 return
             engine = self._pool.lease(run.entry.key)
@@ -222,8 +223,8 @@ class Runtime:
         script = Source("return 1 + 1", "probe.js")
         calls = Calls({}, Limits(), self._workers, lambda message: None, None, None)
         limits = Limits(timeout_ms=10_000)
-        run = Run(script, Entry(script.key), "", limits, calls)
-        run.outcome.error = self._refusal(run, None, None, [])
+        run = Run(script, Entry(script.key), "[]", "", limits, calls)
+        run.outcome.error = self._refusal(run, None, None)
 
         def ask(engine: Engine) -> ScriptError | None:
             engine.run(run)

@@ -26,7 +26,7 @@ class Source:
     def of(cls, source: str | Source, name: str | None = None) -> Source:
         if isinstance(source, Source):
             return source
-        return cls(source, _printable(name or "script.js"))
+        return cls(source, _printable(name)) if name else cls(source)
 
 
 def _printable(name: str) -> str:

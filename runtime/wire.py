@@ -9,6 +9,9 @@ import struct
 from typing import Any
 
 HEADER = struct.Struct("<IB")
+CHUNK = 64 * 1024
+_SIZES = struct.Struct("<III")
+_RUN_NUMBER = struct.Struct("<I")
 
 # From the parent.
 RUN, ANSWER, CHECK, PING = b"r", b"a", b"c", b"p"
@@ -29,35 +32,82 @@ class NotJson(ValueError):
     """Text that is not JSON we are willing to keep."""
 
 
+class TooDeep(NotJson):
+    """JSON nested deeper than later code can bear."""
+
+    def __init__(self) -> None:
+        super().__init__("nested too deeply")
+
+
 def frame(kind: bytes, payload: bytes = b"") -> bytes:
     return HEADER.pack(len(payload), kind[0]) + payload
 
 
-def receive_exactly(sock: socket.socket, size: int) -> bytes:
-    data = bytearray(size)
-    view, got = memoryview(data), 0
-    while got < size:
-        count = sock.recv_into(view[got:])
-        if not count:
+class Inbox:
+    """Frames as they come from a socket, several in one read when they are there."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._buffer = sock, bytearray()
+
+    def take(self, most: int) -> tuple[bytes, bytes] | None:
+        """A frame that is here whole; one longer than `most` is refused before it is kept."""
+        if len(self._buffer) < HEADER.size:
+            return None
+        size, kind = HEADER.unpack_from(self._buffer)
+        if size > most:
+            raise ProtocolError(f"frame of {size} bytes")
+        end = HEADER.size + size
+        if len(self._buffer) < end:
+            return None
+        payload = bytes(self._buffer[HEADER.size : end])
+        del self._buffer[:end]
+        return bytes((kind,)), payload
+
+    def fill(self) -> None:
+        """Wait for more bytes."""
+        data = self._sock.recv(CHUNK)
+        if not data:
             raise EOFError
-        got += count
-    return bytes(data)
+        self._buffer += data
+
+    def receive(self, most: int) -> tuple[bytes, bytes]:
+        """Wait for the next frame."""
+        while (whole := self.take(most)) is None:
+            self.fill()
+        return whole
 
 
-def receive(sock: socket.socket, most: int) -> tuple[bytes, bytes]:
-    """One frame; a longer one than `most` is refused before a byte of it is kept."""
-    size, kind = HEADER.unpack(receive_exactly(sock, HEADER.size))
-    if size > most:
-        raise ProtocolError(f"frame of {size} bytes")
-    return bytes([kind]), receive_exactly(sock, size)
+def pack_order(order: dict[str, Any], source: str, settings: str) -> bytes:
+    """A run on the wire: three sizes, then order, source and settings."""
+    parts = json.dumps(order).encode(), source.encode(), settings.encode()
+    return b"".join((_SIZES.pack(*map(len, parts)), *parts))
+
+
+def unpack_order(payload: bytes) -> tuple[dict[str, Any], str, bytes]:
+    order, source, _ = _SIZES.unpack_from(payload)
+    at = _SIZES.size
+    return (
+        json.loads(payload[at : at + order]),
+        payload[at + order : at + order + source].decode(),
+        payload[at + order + source :],
+    )
+
+
+def pack_answer(run: int, message: bytes) -> bytes:
+    """An answer names its run: one that comes late must not reach the next."""
+    return _RUN_NUMBER.pack(run) + message
+
+
+def unpack_answer(payload: bytes) -> tuple[int, bytes]:
+    return _RUN_NUMBER.unpack_from(payload)[0], payload[_RUN_NUMBER.size :]
 
 
 def encode(value: Any) -> str:
     """JSON in ASCII, so that any text, lone surrogates too, reaches the engine unharmed."""
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        return _encode(value)
     except RecursionError:
-        raise NotJson("nested too deeply") from None
+        raise TooDeep from None
     except (TypeError, ValueError) as error:
         raise NotJson(str(error)) from None
 
@@ -68,13 +118,13 @@ def decode(payload: bytes) -> Any:
         text = payload.decode()
         if "\\u" in text:
             text = _LONE_SURROGATES.sub(_whole_character, text)
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_number)
+        value = _decode(text)
     except RecursionError:
-        raise NotJson("nested too deeply") from None
+        raise TooDeep from None
     except ValueError as error:
         raise NotJson(str(error)) from None
     if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH and _too_deep(value):
-        raise NotJson("nested too deeply")
+        raise TooDeep
     return value
 
 
@@ -117,3 +167,8 @@ def _too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+# Made once: json.dumps and json.loads with arguments make theirs anew every time.
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_number).decode

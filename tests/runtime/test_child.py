@@ -1,7 +1,6 @@
 """The engine's own code, run in this process beside a socket, so that its every branch can be looked at."""
 
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from runtime import child, digests, driver, sandbox, zygote
+from runtime.gauge import Gauge
 from runtime.wire import (
     ANSWER,
     CALL,
@@ -28,8 +28,10 @@ from runtime.wire import (
     STARTED,
     VALUE,
     VERDICT,
+    Inbox,
     frame,
-    receive,
+    pack_answer,
+    pack_order,
 )
 from runtime.workers import Workers
 
@@ -40,11 +42,11 @@ class Parent:
     def __init__(self) -> None:
         self.sock, theirs = socket.socketpair()
         library = driver.start(zygote.FLAGS)
-        wake = os.pipe()
         self.thread = threading.Thread(
-            target=lambda: child.Child(theirs, library, child.Gauge(), wake, ["none"], 1).serve(), daemon=True
+            target=lambda: child.Child(theirs, library, Gauge(), ["none"], 1).serve(), daemon=True
         )
         self.thread.start()
+        self.inbox = Inbox(self.sock)
         self.runs = 0
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
@@ -52,24 +54,24 @@ class Parent:
 
     def hear(self) -> tuple[bytes, Any]:
         self.sock.settimeout(20)
-        kind, payload = receive(self.sock, 10**8)
+        kind, payload = self.inbox.receive(10**8)
         return kind, json.loads(payload) if payload else None
 
     def run(self, source: str, **more: Any) -> None:
         self.runs += 1
         order = {
-            "run": self.runs, "key": source, "name": "script.js", "checked": False, "keep": False,
+            "run": self.runs, "key": source, "name": "script.js", "names": '["t.f"]', "checked": False, "keep": False,
             "memory": 256 * 2**20, "cpu_s": 60, "log_lines": 20, **more,
         }  # fmt: skip
         settings = {
-            "names": ["t.f"],
             "maxOutput": 10**6,
             "maxCall": 10**6,
+            "maxCalls": 10,
             "maxLine": 500,
             "timeout": 1000,
             "context": {},
         }
-        self.send(RUN, child.pack(order, source if not more.get("silent") else "", json.dumps(settings)))
+        self.send(RUN, pack_order(order, source if not more.get("silent") else "", json.dumps(settings)))
         assert self.hear()[0] == STARTED
 
     def value(self, source: str, **more: Any) -> Any:
@@ -123,10 +125,10 @@ def test_it_reports_errors_and_bad_syntax(parent: Parent) -> None:
 def test_it_passes_calls_on_and_ignores_answers_to_other_runs(parent: Parent) -> None:
     parent.run("return [await sdk.t.f('ў'), await sdk.t.f(2)]")
     assert parent.hear() == (CALL, [1, "t.f", ["ў"]])
-    parent.send(ANSWER, child.pack_answer(99, b'[1,true,"wrong"]'))
-    parent.send(ANSWER, child.pack_answer(1, b'[1,true,"right"]'))
+    parent.send(ANSWER, pack_answer(99, b'[1,true,"wrong"]'))
+    parent.send(ANSWER, pack_answer(1, b'[1,true,"right"]'))
     assert parent.hear() == (CALL, [2, "t.f", [2]])
-    parent.send(ANSWER, child.pack_answer(1, b'[2,true,"too"]'))
+    parent.send(ANSWER, pack_answer(1, b'[2,true,"too"]'))
     assert parent.hear() == (VALUE, ["right", "too"])
     assert parent.hear()[0] == END
 

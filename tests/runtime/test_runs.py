@@ -321,3 +321,14 @@ def test_the_probe_finds_the_engine_well_while_the_pool_is_busy(rt: Runtime) -> 
     assert rt.probe() is None
     for thread in busy:
         thread.join()
+
+
+def test_what_is_nested_too_deeply_is_refused_or_shown_as_text(rt: Runtime) -> None:
+    script = """let deep = 'end'; for (let at = 0; at < 500; at++) deep = [deep];
+        sdk.log.info('deep', deep); console.log(deep); sdk.log.info('not deep', '['.repeat(500));
+        try { await sdk.t.f(deep) } catch (error) { return [error.code, await sdk.t.f('still alive')] }"""
+    outcome = rt.execute(script, host={"t.f": lambda value: value})
+    assert outcome.value == ["INVALID_INPUT", "still alive"], outcome.error
+    assert [call.outcome for call in outcome.calls] == ["INVALID_INPUT", "ok"]
+    assert str(outcome.logs[0].data).startswith("[[[")
+    assert outcome.logs[2].data == "[" * 500

@@ -10,8 +10,9 @@ import pytest
 from runtime import Limits, Source
 from runtime.calls import Calls
 from runtime.compiler import Entry
-from runtime.engine import Engine, Run
-from runtime.wire import CALL, END, ERROR, LOGS, RUN, STARTED, VALUE, frame, receive
+from runtime.engine import Engine
+from runtime.run import Run
+from runtime.wire import CALL, END, ERROR, LOGS, RUN, STARTED, VALUE, Inbox, frame
 from runtime.workers import Workers
 
 
@@ -39,12 +40,17 @@ def engine() -> Iterator[tuple[Engine, socket.socket]]:
 
 def converse(engine: Engine, theirs: socket.socket, frames: list[bytes], timeout_ms: int = 2_000) -> Run:
     def speak() -> None:
-        assert receive(theirs, 10**7)[0] == RUN
+        assert Inbox(theirs).receive(10**7)[0] == RUN
         theirs.sendall(frame(STARTED) + b"".join(frames))
 
     limits, source, workers = Limits(timeout_ms=timeout_ms), Source("return 1"), Workers()
     run = Run(
-        source, Entry(source.key), "{}", limits, Calls({"t.f": lambda: 1}, limits, workers, lambda _: None, None, None)
+        source,
+        Entry(source.key),
+        "[]",
+        "{}",
+        limits,
+        Calls({"t.f": lambda: 1}, limits, workers, lambda _: None, None, None),
     )
     speaker = threading.Thread(target=speak)
     speaker.start()
