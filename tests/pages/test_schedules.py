@@ -77,7 +77,7 @@ def test_bob_looks_and_changes_nothing(app, pages, deeds, script, schedule, bob,
         "Save schedule" not in page
         and "Delete" not in page
         and "Run now" not in page
-        and 'fieldset class="plain stack" disabled' in page
+        and 'fieldset class="stack" disabled' in page
     )
     assert "New schedule" not in browser.get(f"/scripts/{script.id}/schedules").text
     assert kept(app, schedule).enabled

@@ -1,0 +1,141 @@
+"""A schedule from the first keystroke to its first run, in a real browser with the real engine."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+from sqlalchemy import select, update
+
+from models import Execution, Occurrence, Schedule, Script, db
+from models.base import utcnow
+from models.tenancy import as_system, as_tenant
+from services import executions, firing, process, schedules, scripts
+from services.schedules import Changes
+from tests.conftest import PASSWORD, Person
+
+pytestmark = pytest.mark.browser
+AXE = Path("node_modules/axe-core/axe.min.js")
+
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def script(app: Flask, alice: Person) -> Iterator[Script]:
+    with app.app_context(), as_tenant(db.session, alice.principal.tenant.id):
+        yield scripts.create(alice.principal, scripts.Changes(name="Reconcile payments", source="return context.input"))
+    process.close(app)
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page], address: str, alice: Person) -> Page:
+    page = new_page(viewport={"width": 1440, "height": 900}, base_url=address, locale="en")
+    page.goto("/sign-in")
+    page.get_by_label("E-mail").fill(alice.email)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
+    return page
+
+
+def let_the_scheduler_work(app: Flask) -> None:
+    """The slot of this very minute comes due, and a worker takes its run."""
+    with app.app_context(), as_system(db.session):
+        db.session.execute(update(Schedule).values(next_run_at=utcnow().replace(second=0, microsecond=0)))
+        db.session.commit()
+        assert firing.fire_due() == 1
+        run = db.session.scalars(select(Execution.id).where(Execution.trigger == "cron")).one()
+        db.session.commit()
+    with app.app_context():
+        executions.perform(run)
+
+
+def test_a_schedule_is_typed_seen_saved_and_seen_running(app, page, script):
+    page.goto(f"/scripts/{script.id}/triggers")
+    page.get_by_role("link", name="New schedule").click()
+
+    words, times = page.locator("#cron-said"), page.locator("#next-times")
+    expect(words).to_contain_text("Every day at 09:00")
+    cron = page.get_by_label("Cron expression")
+    cron.fill("61 * * * *")
+    expect(words).to_contain_text("A minute is 0 to 59, not “61”.")
+    expect(page.locator(".cron-parts .is-wrong")).to_contain_text("minute")
+    cron.fill("30 2 28 3 *")
+    expect(words).to_contain_text("On 28 March at 02:30")
+    page.get_by_label("Time zone").select_option("Europe/Berlin")
+    page.get_by_label("Start on").fill("2027-01-01")
+    expect(times).to_contain_text("The clocks leave out 02:30")
+    expect(times).to_contain_text("Time of Berlin")
+    page.get_by_label("Start on").fill("")
+    page.get_by_role("button", name="Hourly").click()
+    expect(words).to_contain_text("Every hour")
+    cron.press("Control+a")
+    cron.press_sequentially("* * * * *", delay=20)
+    expect(words).to_contain_text("Every minute")
+    expect(cron).to_be_focused()
+    page.get_by_label("Input as JSON").fill('{"day": "today"}')
+    page.get_by_role("button", name="Save schedule").click()
+    expect(page.locator("#ledger")).to_contain_text("It has not come due yet.")
+
+    let_the_scheduler_work(app)
+    expect(page.locator("#ledger")).to_contain_text("Succeeded", timeout=15_000)
+    expect(page.locator("#ledger")).to_contain_text("1 ran")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".page-head")).to_contain_text("Paused")
+    page.get_by_role("button", name="More actions").click()
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator("#schedules")).to_contain_text("No schedule yet")
+
+
+def test_a_refused_form_comes_back_whole_and_typing_goes_on(page, script):
+    page.goto(f"/scripts/{script.id}/schedules/new")
+    cron = page.get_by_label("Cron expression")
+    cron.fill("0 99 * * *")
+    page.get_by_label("Let it go").check()
+    page.get_by_role("button", name="Save schedule").click()
+    expect(page.locator(".notice-error")).to_contain_text("Not saved.")
+    expect(page.get_by_label("Let it go")).to_be_checked()
+    expect(cron).to_be_focused()
+    cron.press("Control+a")
+    cron.press_sequentially("0 9 * * *", delay=150)  # slower than the preview, which must not take the text away
+    expect(page.locator("#cron-said")).to_contain_text("Every day at 09:00")
+    expect(cron).to_have_value("0 9 * * *")
+
+
+@pytest.mark.parametrize(
+    ("width", "theme", "language"), [(1440, "light", "en"), (390, "dark", "ru"), (390, "light", "uz")]
+)
+def test_every_reader_can_use_the_pages(app, new_page, address, alice, script, width, theme, language):
+    with app.app_context(), as_tenant(db.session, alice.principal.tenant.id):
+        made = schedules.create(alice.principal, script.id, Changes(cron="30 2 * 3 0", timezone="Europe/Berlin"))
+        for days, reason in enumerate(("overlap", "down", "quota"), 1):
+            db.session.add(
+                Occurrence(
+                    schedule_id=made.id, due_at=utcnow() - timedelta(days=days), outcome="skipped", reason=reason
+                )
+            )
+        db.session.commit()
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=theme, locale=language, base_url=address)
+    page.goto("/sign-in")
+    page.locator("[name=email]").fill(alice.email)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url(f"{address}/")
+    for path in (
+        "/schedules",
+        f"/schedules/{made.id}",
+        f"/scripts/{script.id}/schedules",
+        f"/scripts/{script.id}/schedules/new",
+    ):
+        page.goto(path)
+        page.evaluate(AXE.read_text())
+        faults = page.evaluate("axe.run(document)")["violations"]
+        assert [f"{fault['id']}: {node['target']}" for fault in faults for node in fault["nodes"]] == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the window"
