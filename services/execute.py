@@ -15,6 +15,7 @@ from runtime.types import CallTrace
 from services import parameters
 from services.calls import Call
 from services.engines import engines
+from services.granted.buckets import log_lines
 from services.grants import RunFacts, granted
 from services.hands import hands
 from services.limits import runtime_limits
@@ -51,10 +52,11 @@ def in_sandbox(call: Call) -> Outcome:
 def _limits(call: Call) -> Limits:
     """A run that another run waits for has no more time than that one has left."""
     limits = runtime_limits(call.limits, settings())
-    if call.deadline is None:
-        return limits
-    left_ms = max(1, round((call.deadline - time.monotonic()) * 1000))
-    return replace(limits, timeout_ms=min(limits.timeout_ms, left_ms))
+    timeout_ms = limits.timeout_ms
+    if call.deadline is not None:
+        timeout_ms = min(timeout_ms, max(1, round((call.deadline - time.monotonic()) * 1000)))
+    lines = log_lines(call.tenant_limits, limits.timeout_ms, limits.max_log_lines)
+    return replace(limits, timeout_ms=timeout_ms, max_log_lines=lines)
 
 
 def context_of(call: Call) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from runtime.calls import HostCall, current_call
 
 
 class HostApi(Protocol):
-    """One API: `bind` gives the functions of one run, made from what that run is granted."""
+    """One API: `bind` gives the functions of one run, made from what that run is granted.
+
+    A function takes what a script gives, any of it missing, and ignores what is too much, as in `names.map(sdk.secrets.get)`.
+    """
 
     name: str
 

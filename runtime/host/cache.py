@@ -42,22 +42,22 @@ class CacheApi:
 
 
 def _functions(cache: GrantedCache) -> dict[str, Callable[..., Any]]:
-    def get(key: object = None) -> Any:
+    def get(key: object = None, *_: object) -> Any:
         return cache.get(_key(key))
 
-    def set_(key: object = None, value: Any = None, ttl: object = None) -> None:
+    def set_(key: object = None, value: Any = None, ttl: object = None, *_: object) -> None:
         cache.set(_key(key), value, None if ttl is None else _seconds(ttl))
 
-    def delete(key: object = None) -> bool:
+    def delete(key: object = None, *_: object) -> bool:
         return cache.delete(_key(key))
 
-    def exists(key: object = None) -> bool:
+    def exists(key: object = None, *_: object) -> bool:
         return cache.exists(_key(key))
 
-    def increment(key: object = None, delta: object = None) -> int:
+    def increment(key: object = None, delta: object = None, *_: object) -> int:
         return cache.increment(_key(key), 1 if delta is None else _whole(delta))
 
-    def expire(key: object = None, ttl: object = None) -> bool:
+    def expire(key: object = None, ttl: object = None, *_: object) -> bool:
         return cache.expire(_key(key), _seconds(ttl))
 
     return {"get": get, "set": set_, "delete": delete, "exists": exists, "increment": increment, "expire": expire}

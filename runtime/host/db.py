@@ -31,25 +31,25 @@ class DbApi:
     name = "db"
 
     def bind(self, grants: Grants) -> Mapping[str, Callable[..., Any]]:
-        def query(sql: object = None, params: object = None) -> list[dict[str, Any]]:
+        def query(sql: object = None, params: object = None, *_: object) -> list[dict[str, Any]]:
             return grants.db.query(_statement(sql), _parameters(params))
 
-        def execute(sql: object = None, params: object = None) -> dict[str, Any]:
+        def execute(sql: object = None, params: object = None, *_: object) -> dict[str, Any]:
             return grants.db.execute(_statement(sql), _parameters(params))
 
-        def begin() -> str:
+        def begin(*_: object) -> str:
             return grants.db.begin()
 
-        def tx_query(tx: object = None, sql: object = None, params: object = None) -> list[dict[str, Any]]:
+        def tx_query(tx: object = None, sql: object = None, params: object = None, *_: object) -> list[dict[str, Any]]:
             return grants.db.tx_query(_transaction(tx), _statement(sql), _parameters(params))
 
-        def tx_execute(tx: object = None, sql: object = None, params: object = None) -> dict[str, Any]:
+        def tx_execute(tx: object = None, sql: object = None, params: object = None, *_: object) -> dict[str, Any]:
             return grants.db.tx_execute(_transaction(tx), _statement(sql), _parameters(params))
 
-        def commit(tx: object = None) -> None:
+        def commit(tx: object = None, *_: object) -> None:
             grants.db.commit(_transaction(tx))
 
-        def rollback(tx: object = None) -> None:
+        def rollback(tx: object = None, *_: object) -> None:
             grants.db.rollback(_transaction(tx))
 
         return {

@@ -24,7 +24,7 @@ class EventsApi:
     name = "events"
 
     def bind(self, grants: Grants) -> Mapping[str, Callable[..., Any]]:
-        def publish(type: object = None, data: Any = None) -> dict[str, str]:
+        def publish(type: object = None, data: Any = None, *_: object) -> dict[str, str]:
             return {"id": grants.events.publish(_type(type), data)}
 
         return {"publish": publish}

@@ -58,7 +58,7 @@ class HttpApi:
     name = "http"
 
     def bind(self, grants: Grants) -> Mapping[str, Callable[..., Any]]:
-        def request(options: object = None) -> dict[str, Any]:
+        def request(options: object = None, *_: object) -> dict[str, Any]:
             return send(grants.http, options)
 
         return {"request": request}

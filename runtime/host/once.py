@@ -27,13 +27,13 @@ class OnceApi:
     name = "once"
 
     def bind(self, grants: Grants) -> Mapping[str, Callable[..., Any]]:
-        def begin(key: object = None) -> dict[str, Any]:
+        def begin(key: object = None, *_: object) -> dict[str, Any]:
             return grants.once.begin(_key(key))
 
-        def finish(key: object = None, token: object = None, value: Any = None) -> None:
+        def finish(key: object = None, token: object = None, value: Any = None, *_: object) -> None:
             grants.once.finish(_key(key), _token(token), value)
 
-        def fail(key: object = None, token: object = None) -> None:
+        def fail(key: object = None, token: object = None, *_: object) -> None:
             grants.once.fail(_key(key), _token(token))
 
         return {"begin": begin, "finish": finish, "fail": fail}

@@ -21,7 +21,7 @@ class ScriptsApi:
     name = "scripts"
 
     def bind(self, grants: Grants) -> Mapping[str, Callable[..., Any]]:
-        def run(name: object = None, input: Any = None) -> Any:
+        def run(name: object = None, input: Any = None, *_: object) -> Any:
             if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME:
                 raise HostError("INVALID_INPUT", f"sdk.scripts: a name is a text of 1 to {MAX_NAME} characters")
             return grants.scripts.run(name, input)

@@ -19,7 +19,7 @@ class SecretsApi:
     name = "secrets"
 
     def bind(self, grants: Grants) -> Mapping[str, Callable[..., Any]]:
-        def get(name: object = None) -> str:
+        def get(name: object = None, *_: object) -> str:
             if not isinstance(name, str):
                 raise HostError("INVALID_INPUT", "sdk.secrets: the name of a secret is a text")
             return grants.secrets.get(name)

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from runtime.errors import HostError
-from services.granted.facts import RunFacts
+from services.granted.facts import RunFacts, whole
 
 PER_MINUTE = {"db": 60, "http": 60, "cache": 120, "events": 30}
 LOG_LINES_PER_MINUTE = 100
@@ -41,12 +41,12 @@ def limited(api: str, functions: Functions, facts: RunFacts) -> Functions:
     """The same functions, sharing one bucket where their API has one."""
     if api not in PER_MINUTE:
         return functions
-    return _behind(Bucket(facts.whole(f"{api}_per_minute", PER_MINUTE[api])), api, functions)
+    return _behind(Bucket(whole(facts.limits, f"{api}_per_minute", PER_MINUTE[api])), api, functions)
 
 
-def log_lines(facts: RunFacts, timeout_ms: int, most: int) -> int:
+def log_lines(limits: Mapping[str, Any], timeout_ms: int, most: int) -> int:
     """How many lines a run may write in its time. The engine keeps head and tail of more; it never refuses a line."""
-    return min(most, int(facts.whole("log_per_minute", LOG_LINES_PER_MINUTE) * (1 + timeout_ms / 60_000)))
+    return min(most, int(whole(limits, "log_per_minute", LOG_LINES_PER_MINUTE) * (1 + timeout_ms / 60_000)))
 
 
 def _behind(bucket: Bucket, api: str, functions: Functions) -> Functions:

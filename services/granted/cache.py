@@ -15,7 +15,7 @@ from uuid import UUID
 from redis import Redis, RedisError
 
 from runtime.errors import HostError
-from services.granted.facts import RunFacts
+from services.granted.facts import RunFacts, whole
 
 MAX_VALUE_BYTES = 256 * 1024
 MAX_TTL_SECONDS = 30 * 24 * 3600
@@ -113,7 +113,9 @@ class TenantCache:
     """The caches of one run: its script's own, and the one all scripts of the tenant share."""
 
     def __init__(self, redis: "Redis", facts: RunFacts, redact: Callable[[Any], Any]) -> None:
-        share = Share(facts.whole("cache_bytes", TENANT_BYTES), facts.whole("cache_entries", TENANT_ENTRIES))
+        share = Share(
+            whole(facts.limits, "cache_bytes", TENANT_BYTES), whole(facts.limits, "cache_entries", TENANT_ENTRIES)
+        )
         self.own = Cache(redis, facts.tenant_id, str(facts.script_id), share, redact)
         self.shared = Cache(redis, facts.tenant_id, "shared", share, redact)
 

@@ -26,10 +26,11 @@ class RunFacts:
     limits: Mapping[str, Any]
     """The tenant's overrides."""
 
-    def whole(self, name: str, default: int) -> int:
-        """A limit of the tenant, where it is set to a sensible number."""
-        value = self.limits.get(name, default)
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
+
+def whole(limits: Mapping[str, Any], name: str, default: int) -> int:
+    """A limit of the tenant, where it is set to a sensible number."""
+    value = limits.get(name, default)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
 
 
 @dataclass(frozen=True, slots=True)

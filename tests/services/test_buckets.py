@@ -72,4 +72,4 @@ def test_a_nonsensical_override_leaves_the_default(nonsense: object) -> None:
 def test_a_run_may_write_what_its_bucket_holds_and_gains(
     limits: dict[str, object], timeout_ms: int, lines: int
 ) -> None:
-    assert log_lines(facts(**limits), timeout_ms, 1_000) == lines
+    assert log_lines(limits, timeout_ms, 1_000) == lines
