@@ -15,6 +15,7 @@ from blueprints import (
     assets,
     audit,
     auth,
+    bundles,
     components,
     dashboard,
     editor,
@@ -47,7 +48,7 @@ from blueprints import secrets as secret_pages
 from blueprints import settings as settings_pages
 from blueprints.api import executions as api_executions
 from blueprints.api import scripts as api_scripts
-from jobs import chores, dev, doctor, scheduler, web, worker
+from jobs import bundle_commands, chores, dev, doctor, scheduler, web, worker
 from models import db
 from models.database import prepare_engine
 from services import demo, executions, process
@@ -64,7 +65,7 @@ VERSION = "0.1.0"
 T = TypeVar("T")
 PAGES = (
     dashboard, editor, auth, profile, users, roles, tokens, tenants, secret_pages, settings_pages, audit, preferences, search,
-    scripts, script_settings, script_inputs, versions, schedules, schedule_preview, health,
+    bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview, health,
 )  # fmt: skip
 
 API = (api_scripts, api_executions)
@@ -198,6 +199,8 @@ def _add_commands(app: Flask, settings: Settings) -> None:
     def rotate_secrets() -> None:
         """Encrypt every secret with the first key of SECRET_KEYS."""
         click.echo(f"{refuse_clearly(secret_service.rotate)} secrets are now under the current key.")
+
+    app.cli.add_command(bundle_commands.script_commands)
 
     @app.cli.group("user")
     def user() -> None:

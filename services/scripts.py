@@ -199,6 +199,11 @@ def _searchable(script: Script) -> ScriptText:
     return text
 
 
+def check(changes: Changes) -> None:
+    """Raises Invalid for what creating a script of it would refuse."""
+    _fill(Script(), {"name": "", "source": ""} | changes.given())
+
+
 def target(script: Script) -> Target:
     return Target("script", script.id, script.name)
 
