@@ -18,9 +18,12 @@ interface CacheStore {
    */
   get(key: string): Promise<any>;
   /**
-   * @en Keeps a value, for the given number of seconds or until it is crowded out.
-   * @ru Сохраняет значение на указанное число секунд или пока его не вытеснят.
-   * @uz Qiymatni koʻrsatilgan soniyaga yoki siqib chiqarilguncha saqlaydi.
+   * @en Keeps a value of up to 256 KB for the given number of seconds, at most and by default 30 days. When the workspace's
+   *   share of memory is full, what would end soonest goes first.
+   * @ru Сохраняет значение до 256 КБ на указанное число секунд, самое большее и по умолчанию — на 30 дней. Когда доля памяти
+   *   рабочего пространства заполнена, первым уходит то, чей срок истекает раньше.
+   * @uz 256 KB gacha boʻlgan qiymatni koʻrsatilgan soniyaga, koʻpi bilan va odatda 30 kunga saqlaydi. Ish maydonining xotira
+   *   ulushi toʻlsa, muddati eng yaqin tugaydigani birinchi boʻlib chiqadi.
    * @example
    * await sdk.cache.set("greeting", { text: "Salom" }, 3600);
    */

@@ -9,9 +9,12 @@ interface Sdk {
 
 interface SdkSecrets {
   /**
-   * @en The value of a secret. It is masked wherever this run would show it. Fails with SECRET_NOT_FOUND.
-   * @ru Значение секрета. Везде, где этот запуск мог бы его показать, оно скрыто. Если его нет — SECRET_NOT_FOUND.
-   * @uz Sir qiymati. Bu ishga tushirish uni koʻrsatishi mumkin boʻlgan joyda yashiriladi. Topilmasa — SECRET_NOT_FOUND.
+   * @en The value of a secret. It is masked wherever this run would show or keep it: sdk.http and sdk.db get it whole. Fails
+   *   with SECRET_NOT_FOUND.
+   * @ru Значение секрета. Везде, где этот запуск мог бы его показать или сохранить, оно скрыто; sdk.http и sdk.db получают его
+   *   целиком. Если его нет — SECRET_NOT_FOUND.
+   * @uz Sir qiymati. Bu ishga tushirish uni koʻrsatishi yoki saqlashi mumkin boʻlgan joyda yashiriladi; sdk.http va sdk.db uni
+   *   toʻliq oladi. Topilmasa — SECRET_NOT_FOUND.
    * @example
    * const key = await sdk.secrets.get("bank_api_key");
    * return key.length > 0; // → true
