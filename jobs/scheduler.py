@@ -17,7 +17,7 @@ from jobs.web import nothing
 log = logging.getLogger(__name__)
 
 LONGEST_NAP = 0.2
-LONGEST_BACKOFF = 60.0
+LONGEST_BACKOFF = 5.0  # schedules are late by this much when the database comes back
 
 
 @dataclass(frozen=True)
