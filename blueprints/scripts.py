@@ -39,7 +39,7 @@ def new() -> str:
     return render_template("scripts/new.html", form=form)
 
 
-@bp.post("")
+@bp.post("/new")
 @requires("scripts.create")
 def create() -> AnyResponse | tuple[str, int]:
     form = NewScriptForm()

@@ -82,6 +82,7 @@ def restore(script_id: UUID, number: int) -> AnyResponse:
 @bp.post(_ONE + "/milestone")
 @requires("scripts.update")
 def mark(script_id: UUID, number: int) -> AnyResponse | str:
+    scripts.get(actor(), script_id)
     wanted = request.form.get("milestone") == "1"
     version = versions.mark(actor(), script_id, number, milestone=wanted)
     toast(_("Version %(number)s is a milestone: it is kept.", number=number) if wanted

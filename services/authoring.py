@@ -134,6 +134,8 @@ def save(
 
 def _is_touched(current: Script, base_version: int, changes: Changes) -> bool:
     """Has what is being saved been changed since? Where nobody can tell any more, yes."""
+    if not 0 < base_version < current.version:
+        return True
     try:
         base = versions.find(current.id, base_version)
     except NotFound:
