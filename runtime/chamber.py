@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.driver import FAILURES, PARSE_ERROR, Handle, Isolate, ScriptFailure, view
+from runtime.rejections import Rejections
 from runtime.wrapping import GUARDS, HEAD, TAIL
 
 PRELUDE = Path(__file__).with_name("prelude.js").read_text()
@@ -41,7 +42,8 @@ class Chamber:
         self._mail = view(isolate.item(self._ends, 1))
         self._head = self._mail[:12].cast("i")
         self._pause = isolate.number(0)
-        self._send(isolate.notifier(), _nothing)
+        self.rejections = Rejections(library)
+        self._send(isolate.notifier(), lambda failure: self.rejections.listen())
 
     def check(self, source: str) -> None:
         """Parse without running anything: a label nobody declares makes the whole text a syntax error at its end."""

@@ -18,6 +18,8 @@ from runtime.chamber import BadSyntax, Chamber
 from runtime.driver import ScriptFailure
 from runtime.gauge import Gauge
 from runtime.limits import MIB
+from runtime.rejections import Rejection
+from runtime.wrapping import HEAD
 
 MOST_FRAME = 64 * MIB
 LOG_TAIL_FLUSH_S = 0.25
@@ -173,6 +175,8 @@ class ScriptRun:
     def _end(self, kind: bytes, text: str) -> None:
         if self._ended_at is not None:
             return
+        for rejection in self._chamber.rejections.take():
+            self._lines.add(rejection_line(rejection, self._order["name"]))
         self._lines.flush()
         self._sock.sendall(
             wire.frame(kind, text.encode("utf-8", "replace"))
@@ -189,3 +193,12 @@ def failure_report(failure: BadSyntax | ScriptFailure) -> dict[str, Any]:
         return {"fixed": "SYNTAX_ERROR", "report": failure.report, "prefix": failure.prefix}
     fixed = "MEMORY_LIMIT" if failure.kind in ("memory", "terminated") else None
     return {"fixed": fixed, "error": {"message": failure.message}}
+
+
+def rejection_line(rejection: Rejection, file: str) -> str:
+    """As a line of the run's log."""
+    message = f"Unhandled rejection: {rejection.message}"
+    if rejection.file == file:
+        column = rejection.column - (len(HEAD) if rejection.line == 1 else 0)
+        message += f"\n    at {file}:{rejection.line}:{max(1, column)}"
+    return json.dumps({"level": "error", "message": message, "timestamp": time.time()})

@@ -1,5 +1,6 @@
 """The engine's own code, run in this process beside a socket, so that its every branch can be looked at."""
 
+import ctypes
 import json
 import socket
 import struct
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runtime import child, digests, driver, sandbox, zygote
+from runtime import child, digests, driver, rejections, sandbox, zygote
 from runtime.gauge import Gauge
 from runtime.wire import (
     ANSWER,
@@ -210,6 +211,12 @@ def test_a_changed_binding_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(driver.binding, "MR_CALLBACK")
     with pytest.raises(driver.BindingChanged):
         driver.start(())
+
+
+def test_a_binding_that_hides_v8_only_loses_the_report_of_rejections() -> None:
+    watch = rejections.Rejections(ctypes.CDLL(None))
+    watch.listen()
+    assert watch.take() == []
 
 
 def test_v8_honours_every_flag() -> None:

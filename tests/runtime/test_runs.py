@@ -332,3 +332,40 @@ def test_what_is_nested_too_deeply_is_refused_or_shown_as_text(rt: Runtime) -> N
     assert [call.outcome for call in outcome.calls] == ["INVALID_INPUT", "ok"]
     assert str(outcome.logs[0].data).startswith("[[[")
     assert outcome.logs[2].data == "[" * 500
+
+
+def test_a_rejection_nobody_handled_is_told_in_the_log_of_its_run(rt: Runtime) -> None:
+    def refuse() -> None:
+        raise HostError("HTTP_BLOCKED", "not there")
+
+    script = """Promise.reject(new TypeError('forgotten'));
+        const later = Promise.reject(new Error('handled in the end')); await null; later.catch(() => 1);
+        sdk.t.f(); await sdk.sleep(50);
+        Promise.reject('outside all code').then(() => 1); await null; await null;
+        return 'fine'"""
+    outcome = rt.execute(script, host={"t.f": refuse})
+    assert outcome.value == "fine"
+    assert [(entry.level, entry.message) for entry in outcome.logs] == [
+        ("error", "Unhandled rejection: TypeError: forgotten\n    at script.js:1:16"),
+        ("error", "Unhandled rejection: Error: not there"),
+        ("error", "Unhandled rejection: outside all code"),
+    ]
+    assert rt.execute("return 1").logs == []
+
+
+def test_rejections_of_every_kind_and_number_harm_nothing(rt: Runtime) -> None:
+    script = """const trap = () => { throw 1 };
+        for (const thrown of [undefined, null, 1n, Symbol('s'), {}, [], () => 1, Object.create(null), new Date(NaN),
+            new Proxy({}, { get: trap, getPrototypeOf: trap, ownKeys: trap }), new Proxy(new Error('p'), { get: trap }),
+            Object.defineProperty(new Error('g'), 'message', { get: trap }), Object.defineProperty(new Error('g'), 'stack', { get: trap }),
+            { toString: trap, get message() { return trap() } }, Object.create(new Error('inherited')), 'x'.repeat(1e6), '\\ud800'])
+            Promise.reject(thrown);
+        const deeper = () => { Promise.reject(new Error('deep')); try { deeper() } catch {} };
+        deeper();
+        for (let at = 0; at < 10000; at++) Promise.reject(at);
+        new Promise((resolve, reject) => { resolve(1); reject(2); resolve(3) });
+        return 'alive'"""
+    outcome = rt.execute(script)
+    assert outcome.value == "alive", outcome.error
+    assert 10 < len(outcome.logs) <= 20
+    assert max(len(entry.message) for entry in outcome.logs) < 1_100
