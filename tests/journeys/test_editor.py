@@ -51,7 +51,8 @@ class Desk:
         return self.ready()
 
     def ready(self) -> "Desk":
-        expect(self.page.locator("[data-editor][data-ready]").first).to_be_visible()
+        """The editor stands there and its first problems have been looked for: from then on TypeScript answers."""
+        expect(self.page.locator("[data-editor][data-ready=typed]").first).to_be_visible(timeout=20_000)
         return self
 
     @property

@@ -53,7 +53,7 @@ export class Editor {
       onChange: () => this.#changed(),
       onKey: (wish) => this.#key(wish),
       onPlace: (place) => this.status.showPlace(place),
-      onProblems: (here) => this.#learn({ here }),
+      onProblems: (here) => { this.root.dataset.ready = 'typed'; this.#learn({ here }); },
       onFocus: (yes) => this.status.showHint(yes),
     };
   }
@@ -72,7 +72,7 @@ export class Editor {
     const box = this.root.querySelector('[data-editor-box]');
     this.#use(() => new Code({ tools, box, field, kind, words, options, ...this.#listeners() }));
     for (const button of this.#formatters()) button.hidden = this.readOnly;
-    this.root.dataset.ready = 'yes';
+    this.root.dataset.ready = 'shown';
   }
 
   /** Put another surface in the place of this one; focus and cursor move along. */
