@@ -36,6 +36,7 @@ ALICE = (
     Visit("/secrets"),
     Visit("/secrets/new"),
     Visit("/secrets/new", 422, press="Save"),
+    Visit("/secrets/{secret}"),
     Visit("/scripts/new"),
     Visit("/scripts"),
     Visit("/scripts?words=nothing-is-called-so"),

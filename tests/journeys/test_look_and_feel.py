@@ -11,7 +11,7 @@ from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
 
 from models import Tenant, db
 from models.tenancy import as_tenant
-from services import roles, tokens, users
+from services import roles, secrets, tokens, users
 from services.errors import RateLimited
 from tests.conftest import PASSWORD, Person
 from tests.journeys.every_page import VISITS, Visit
@@ -52,11 +52,13 @@ def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> dict[str, st
         roles.update(alice.principal, role.id, "Night cashier", ["scripts.read"])
         tokens.create(alice.principal, "Warehouse", ["scripts.read"])
         invitation = users.invite(alice.principal, "gulnora@acme.test", role.id)
+        secret = secrets.create(alice.principal, "bank_api_key", "a value nobody sees", "The bank's test account")
         return {
             "user": str(bob.id),
             "own_role": str(role.id),
             "builtin_role": str(bob.principal.role_id),
             "link": invitation.secret,
+            "secret": str(secret.id),
         }
 
 
