@@ -9,16 +9,21 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from uuid import UUID
 
 from flask import Flask, current_app
 
 from models.base import db, utcnow
-from services import claims, outbox
+from models.tenancy import as_tenant
+from services import batch, claims, outbox
+from services.batch import Ended
 from services.calls import Call
 from services.errors import Busy
-from services.executions import perform
+from services.hands import hands
+from services.performing import conclude
+from services.performing import ended as ended_of
 from services.queue import HandedOver
 from services.wiring import settings
 
@@ -26,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # Somebody in another process may have made room: how soon to look again.
 LOOK_AGAIN_S = 0.25
+# Between two turns of the clerk. What ends and what may begin meanwhile shares a transaction.
+TURN_EVERY_S = 0.01
 
 
 def take(runs: Sequence[Sequence[str]]) -> None:
@@ -81,14 +88,21 @@ class Waiting:
 
 
 class Dispatcher:
-    """The threads of a worker process."""
+    """The threads of a worker process: some perform runs, one (the clerk) speaks with the database for all of them."""
 
     def __init__(self, app: Flask, threads: int) -> None:
         self._app = app
         self._waiting = Waiting()
+        self._ready: deque[tuple[HandedOver, Call, ExitStack]] = deque()
+        self._ended: list[tuple[Ended, ExitStack]] = []
+        self._free = threads
+        self._stopping = self._turning = False
         self._changed = threading.Condition()
-        self._stopping = False
-        self._threads = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(threads)]
+        names = [*(f"worker-{n}" for n in range(threads)), "clerk"]
+        works = [*([self._work] * threads), self._keep_books]
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True) for name, work in zip(names, works, strict=True)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -111,41 +125,124 @@ class Dispatcher:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _work(self) -> None:
-        while (run := self._next()) is not None:
-            self._perform(run)
+    # ---- The clerk. ----
 
-    def _perform(self, run: HandedOver) -> None:
-        came_back: list[Busy] = []
+    def _keep_books(self) -> None:
+        failures = 0
+        while self._has_work():
+            began = time.monotonic()
+            with self._changed:
+                ended, self._ended = self._ended, []
+                taken = self._take()
+                self._turning = bool(taken)
+            try:
+                if ended or taken:
+                    self._turn(ended, taken)
+                failures = 0
+            except Exception:
+                failures += 1
+                log.exception("the database did not take what workers did; it is asked again")
+                self._undo(ended, taken)
+            with self._changed:
+                self._turning = False
+                self._changed.notify_all()
+            pause = min(2.0, 0.1 * 2.0 ** min(failures, 5)) if failures else TURN_EVERY_S - (time.monotonic() - began)
+            time.sleep(max(0.0, pause))
 
-        def on_busy(call: Call, busy: Busy) -> None:
-            """Its turn had not come: no attempt is burnt, and it keeps its place here."""
-            claims.give_back(call.execution_id, utcnow() + timedelta(seconds=settings().run_lease_s))
-            db.session.commit()
-            came_back.append(busy)
-
-        try:
-            with self._app.app_context():
-                perform(run[2], on_busy=on_busy)
-        except Exception:
-            log.exception("run %s could not be performed; the sweep finds it", run[2])
-        self._after(run, came_back[0] if came_back else None)
-
-    def _next(self) -> HandedOver | None:
+    def _has_work(self) -> bool:
+        """Waits until there is some; False when everything is done and the process ends."""
         with self._changed:
-            while not self._stopping:
-                found = self._waiting.next(time.monotonic())
-                if found:
-                    return found
-                self._changed.wait(LOOK_AGAIN_S if len(self._waiting) else None)
-        return None
+            while not self._ended and not (self._free and len(self._waiting) and not self._stopping):
+                if self._stopping and not self._ready and self._free == len(self._threads) - 1:
+                    return False
+                self._changed.wait(LOOK_AGAIN_S)
+            return True
+
+    def _take(self) -> list[HandedOver]:
+        taken: list[HandedOver] = []
+        while len(taken) < self._free and not self._stopping:
+            run = self._waiting.next(time.monotonic())
+            if run is None:
+                break
+            taken.append(run)
+        self._free -= len(taken)
+        return taken
+
+    def _turn(self, ended: list[tuple[Ended, ExitStack]], taken: list[HandedOver]) -> None:
+        with self._app.app_context():
+            turn = batch.turn([one for one, _ in ended], [run_id for _, _, run_id in taken])
+            ours = {call.execution_id: call for call in turn.begun}
+            steward = hands().steward
+            for one in turn.told:
+                with as_tenant(db.session, one.call.tenant_id):
+                    conclude(one.call, dict(one.values))
+        for _, watch in ended:
+            watch.close()
+        begun = []
+        for run in taken:
+            if call := ours.get(run[2]):
+                watch = ExitStack()
+                watch.enter_context(steward.watching(call.execution_id))
+                begun.append((run, call, watch))
+        with self._changed:
+            self._ready.extend(begun)
+            self._free += len(taken) - len(begun)  # somebody else has them, or nobody should
+            self._changed.notify_all()
+
+    def _undo(self, ended: list[tuple[Ended, ExitStack]], taken: list[HandedOver]) -> None:
+        with self._changed:
+            self._ended = ended + self._ended
+            self._free += len(taken)
+            for run in reversed(taken):
+                self._waiting.add_first(run)
+
+    # ---- The others. ----
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            run, call, watch = job
+            kept, busy = False, None
+            try:
+                kept, busy = self._perform(call, watch)
+            except Exception:
+                log.exception("run %s could not be finished; the sweep finds it", call.execution_id)
+            if not kept:
+                watch.close()
+            self._after(run, busy)
+
+    def _next(self) -> tuple[HandedOver, Call, ExitStack] | None:
+        with self._changed:
+            while not self._ready:
+                if self._stopping and not self._turning:
+                    return None
+                self._changed.wait(LOOK_AGAIN_S)
+            return self._ready.popleft()
+
+    def _perform(self, call: Call, watch: ExitStack) -> tuple[bool, Busy | None]:
+        """Whether its end was left to the clerk, and whether it could not begin."""
+        with self._app.app_context():
+            try:
+                values = ended_of(call)
+            except Busy as busy:
+                with as_tenant(db.session, call.tenant_id):
+                    claims.give_back(call.execution_id, utcnow() + timedelta(seconds=settings().run_lease_s))
+                    db.session.commit()
+                return False, busy
+            if values["status"] == "succeeded":
+                with self._changed:
+                    self._ended.append((Ended(call, values), watch))
+                return True, None
+            with as_tenant(db.session, call.tenant_id):
+                conclude(call, values)
+        return False, None
 
     def _after(self, run: HandedOver, busy: Busy | None) -> None:
         tenant_id, script_id, _ = run
         with self._changed:
+            self._free += 1
             if busy is None:
                 self._waiting.has_room(tenant_id, script_id)
             elif not self._stopping:
                 self._waiting.add_first(run)
                 self._waiting.is_full(script_id if busy.whose == "script" else tenant_id, time.monotonic())
-            self._changed.notify()
+            self._changed.notify_all()

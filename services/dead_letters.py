@@ -243,8 +243,9 @@ def _again(actor: Principal, letter: DeadLetter, version: str, event: Event | No
 
 def _event_of(letter: DeadLetter, data: Any) -> Event:
     """An event that nobody's subscription sees: the run that is wanted is made by hand."""
-    event = events.unmatched(Publication(letter.event_type, data, source="replay"))
+    event = events.as_event(Publication(letter.event_type, data, source="replay"))
     event.matched = 1
+    events.insert_event(event)
     return event
 
 

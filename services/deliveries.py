@@ -48,7 +48,7 @@ def is_delivery(run: Execution) -> bool:
     return run.trigger == "event" or (run.trigger == "replay" and run.type == "event" and run.trigger_id is not None)
 
 
-def bury(script: Script, subscription_id: UUID, event: Event, code: str, message: str) -> None:
+def bury(script: Any, subscription_id: UUID, event: Event, code: str, message: str) -> None:
     """For what never became a run."""
     error = outcomes.failure(ScriptError.of(code, message))
     _add(DeadLetter(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from models.base import db, utcnow
@@ -15,19 +15,22 @@ from models.event import Event, OutboxEntry
 from models.execution import Execution
 from models.ids import uuid7
 from models.script import Script
+from models.tenancy import bound_to
 from runtime.errors import HostError
 from services import deliveries, event_types, happenings, meters, routing
 from services.errors import Invalid
 from services.filter_index import OWN, Entry
 from services.granted.facts import MAX_DEPTH, RunFacts
 from services.identity import Principal, require
-from services.queueing import Wanted, queued
+from services.queueing import Wanted, columns
 from services.stored import as_json
 
 MAX_BATCH = 500
 # A run's context holds the event, and once more as its input where the script declares parameters; see Limits.
 MAX_DATA_BYTES = 500_000
 MAX_ID = 200
+
+_SCRIPTS = Script.__table__
 
 
 @dataclass(frozen=True)
@@ -131,25 +134,45 @@ def _known(publications: Sequence[Publication]) -> dict[str, Event]:
 
 
 def record(publication: Publication) -> Event:
-    """In the caller's transaction."""
-    event = unmatched(publication)
+    """In the caller's transaction. Rows are written by Core: nothing here is looked at again, and it is twice as quick."""
+    event = as_event(publication)
     event_types.learn(event)
     meters.count("events_received_total")
     if event.chain_depth < MAX_DEPTH:
         _deliver(event, publication.cause)
-    db.session.flush()
+    else:
+        insert_event(event)
     return event
 
 
-def unmatched(publication: Publication) -> Event:
-    """The row alone, added: nobody is asked whether they want it."""
-    event = Event(
+def as_event(publication: Publication) -> Event:
+    """The row, written nowhere yet."""
+    return Event(
         id=uuid7(), external_id=publication.external_id, type=publication.type, data=publication.data,
         body_hash=publication.body_hash, source=publication.source, chain_depth=publication.depth, matched=0,
         cause_id=publication.cause.execution_id if publication.cause else None, created_at=utcnow(),
     )  # fmt: skip
-    db.session.add(event)
-    return event
+
+
+def insert_event(event: Event) -> None:
+    names = (
+        "id",
+        "external_id",
+        "type",
+        "data",
+        "body_hash",
+        "source",
+        "chain_depth",
+        "matched",
+        "cause_id",
+        "created_at",
+    )
+    _insert(Event, [{name: getattr(event, name) for name in names}])
+
+
+def _insert(model: Any, rows: Sequence[dict[str, Any]]) -> None:
+    tenant_id = bound_to(db.session)
+    db.session.connection().execute(insert(model.__table__), [{"tenant_id": tenant_id, **row} for row in rows])
 
 
 def as_seen(event: Event) -> dict[str, Any]:
@@ -161,34 +184,37 @@ def as_seen(event: Event) -> dict[str, Any]:
 def _deliver(event: Event, cause: Cause | None) -> None:
     found = routing.matching(as_seen(event))
     scripts = _runnable({entry.script_id for entry in (*found.matched, *found.unreadable)})
+    wanted = [entry for entry in found.matched if entry.script_id in scripts and not _is_self(entry, cause)]
+    event.matched = len(wanted)
+    insert_event(event)
+    if wanted:
+        runs = [_delivery(scripts[entry.script_id], entry, event) for entry in wanted]
+        _insert(Execution, runs)
+        _insert(OutboxEntry, [{"execution_id": run["id"]} for run in runs])
     for entry in found.unreadable:
         if script := scripts.get(entry.script_id):
             deliveries.bury(script, entry.subscription_id, event, "INVALID_INPUT", "the filter cannot be evaluated")
-    wanted = [entry for entry in found.matched if entry.script_id in scripts and not _is_self(entry, cause)]
-    event.matched = len(wanted)
-    _enqueue([_delivery(scripts[entry.script_id], entry, event) for entry in wanted])
     meters.count("events_matched_total", len(wanted))
     meters.count("events_filtered_total", found.filtered)
 
 
-def _delivery(script: Script, entry: Entry, event: Event) -> Execution:
-    return queued(script, Wanted(
+def _delivery(script: Any, entry: Entry, event: Event) -> dict[str, Any]:
+    return columns(script, Wanted(
         trigger="event", triggered_by="system", trigger_id=entry.subscription_id, event_id=event.id, label=event.type,
         input=event.data if script.parameters else None, chain_depth=event.chain_depth,
     ))  # fmt: skip
 
 
-def _enqueue(runs: Sequence[Execution]) -> None:
-    """As queueing.enqueue does it, with one flush for all."""
-    db.session.flush()
-    db.session.add_all(OutboxEntry(execution_id=run.id) for run in runs)
-
-
-def _runnable(script_ids: set[UUID]) -> dict[UUID, Script]:
+def _runnable(script_ids: set[UUID]) -> dict[UUID, Any]:
+    """What a run needs to know of each script that may run."""
     if not script_ids:
         return {}
-    rows = db.session.scalars(Script.alive().where(Script.id.in_(script_ids), Script.enabled))
-    return {script.id: script for script in rows}
+    rows = db.session.connection().execute(
+        select(_SCRIPTS.c.id, _SCRIPTS.c.name, _SCRIPTS.c.version, _SCRIPTS.c.limits, _SCRIPTS.c.parameters)
+        .where(_SCRIPTS.c.tenant_id == bound_to(db.session), _SCRIPTS.c.id.in_(script_ids), _SCRIPTS.c.enabled,
+               _SCRIPTS.c.deleted_at.is_(None))
+    )  # fmt: skip
+    return {row.id: row for row in rows}
 
 
 def _is_self(entry: Entry, cause: Cause | None) -> bool:

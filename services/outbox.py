@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.base import db, utcnow
@@ -93,6 +93,6 @@ def _oldest(tenant_id: UUID, room: int) -> Sequence[UUID]:
     return db.session.scalars(query.order_by(OutboxEntry.id).limit(room)).all()
 
 
-def _is_free() -> object:
+def _is_free() -> ColumnElement[bool]:
     column: InstrumentedAttribute = OutboxEntry.claimed_until
     return or_(column.is_(None), and_(column < utcnow()))

@@ -35,17 +35,25 @@ def perform(execution_id: UUID, *, deadline: float | None = None, on_busy: OnBus
         call = calls.build(execution_id, deadline)
         db.session.commit()
         try:
-            values = {**outcomes.finished(execute(call)), "limits": dict(call.limits)}
+            values = ended(call)
         except Busy as busy:
             (on_busy or later)(call, busy)
             return
-        except ServiceError as refusal:
-            values = outcomes.refused(refusal)
-        except Exception:
-            log.exception("run %s failed for a reason that is ours", execution_id)
-            db.session.rollback()
-            values = outcomes.ended_early("ENGINE_CRASHED", "The workbench itself failed to run this.", "failed")
         conclude(call, values)
+
+
+def ended(call: calls.Call) -> dict[str, Any]:
+    """Runs it, and answers what its row shall keep of that. Busy: it has not begun, and keeps its turn."""
+    try:
+        return {**outcomes.finished(execute(call)), "limits": dict(call.limits)}
+    except Busy:
+        raise
+    except ServiceError as refusal:
+        return outcomes.refused(refusal)
+    except Exception:
+        log.exception("run %s failed for a reason that is ours", call.execution_id)
+        db.session.rollback()
+        return outcomes.ended_early("ENGINE_CRASHED", "The workbench itself failed to run this.", "failed")
 
 
 def conclude(call: calls.Call, values: dict[str, Any]) -> None:

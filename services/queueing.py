@@ -41,7 +41,14 @@ class Wanted:
 
 def queued(script: Script, wanted: Wanted, due_at: datetime | None = None) -> Execution:
     """The row, added and not yet committed. Whoever adds it performs it, or the sweep does after `due_at`."""
-    run = Execution(
+    run = Execution(**columns(script, wanted, due_at))
+    db.session.add(run)
+    return run
+
+
+def columns(script: Script, wanted: Wanted, due_at: datetime | None = None) -> dict[str, Any]:
+    """What the row of such a run says at its beginning."""
+    return dict(
         id=uuid7(), script_id=script.id, version_number=wanted.version or script.version, trigger=wanted.trigger,
         type=wanted.type or _TYPES.get(wanted.trigger, "one_off"), triggered_by=wanted.triggered_by,
         trigger_id=wanted.trigger_id, user_id=wanted.actor.id if wanted.actor else None,
@@ -50,8 +57,6 @@ def queued(script: Script, wanted: Wanted, due_at: datetime | None = None) -> Ex
         chain_depth=wanted.chain_depth, test_source=wanted.test_source, input=wanted.input, request=wanted.request,
         limits=effective(script.limits, settings()), status="queued", due_at=due_at or utcnow() + timedelta(seconds=settings().run_lease_s),
     )  # fmt: skip
-    db.session.add(run)
-    return run
 
 
 def enqueue(script: Script, wanted: Wanted, due_at: datetime | None = None) -> Execution:

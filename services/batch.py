@@ -1,0 +1,195 @@
+"""Many runs in one transaction: what a worker does with the database, a few dozen times a second.
+
+Run by run it would cost a dozen statements each; together they share them. Only what is usual goes this way: runs that end
+well and that nobody else is told of. Everything else is `performing.conclude`, one by one. Statements are Core's, for all
+tenants at once (`as_system`): ids come from the queue, and each row brings its own tenant.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, bindparam, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.base import db, utcnow
+from models.event import Event
+from models.execution import Execution
+from models.script import Script
+from models.script_version import ScriptVersion
+from models.subscription import Subscription
+from models.tenancy import as_system, as_tenant
+from models.tenant import Tenant
+from services import calls
+from services.calls import Call
+from services.claims import holder
+from services.filter_index import patterns
+from services.limits import effective
+from services.wiring import settings
+
+log = logging.getLogger(__name__)
+
+RUNS, EVENTS, SCRIPTS, TENANTS, VERSIONS, SUBSCRIPTIONS = (
+    cast(Table, model.__table__) for model in (Execution, Event, Script, Tenant, ScriptVersion, Subscription)
+)
+NOTED_EVERY = timedelta(seconds=5)
+MOST_VERSIONS = 200
+# What the usual end of a run writes.
+_WRITTEN = ("output", "finished_at", "logs", "logs_dropped", "calls", "wait_ms", "run_ms", "cpu_ms", "peak_memory_bytes",
+            "api_calls", "limits")  # fmt: skip
+_CLAIMED = ("id", "tenant_id", "script_id", "version_number", "trigger", "type", "triggered_by", "user_id", "event_id",
+            "attempt", "chain_depth", "request_id", "input", "test_source", "created_at")  # fmt: skip
+
+_ANNOUNCED = patterns("dastgoh.execution.succeeded")
+_versions: "OrderedDict[tuple[UUID, int], _Version]" = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Version:
+    """Never changes, so it is read once."""
+
+    source: str
+    parameters: list[dict[str, Any]]
+    limits: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Ended:
+    call: Call
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Turn:
+    begun: list[Call]  # ours to perform now
+    told: list[Ended]  # not written: somebody subscribes to such ends, so they are concluded one by one
+
+
+def turn(ended: Sequence[Ended], wanted: Collection[UUID]) -> Turn:
+    """Writes how those ended, and claims what is wanted."""
+    with as_system(db.session):
+        connection = db.session.connection()
+        listeners = _listeners(connection) if ended else set()
+        written = [one for one in ended if one.call.tenant_id not in listeners]
+        if written:
+            _finish(connection, written)
+        rows = _claim(connection, wanted) if wanted else []
+        usual = [row for row in rows if row.user_id is None and row.test_source is None and row.trigger == "event"]
+        begun = _build(connection, usual) if usual else []
+        db.session.commit()
+    known = {call.execution_id for call in begun}
+    begun += [call for row in rows if row.id not in known and (call := _build_alone(row.tenant_id, row.id))]
+    return Turn(begun, [one for one in ended if one.call.tenant_id in listeners])
+
+
+def _listeners(connection: Connection) -> set[UUID]:
+    """The tenants that subscribe to the good end of runs."""
+    rows = connection.execute(
+        select(SUBSCRIPTIONS.c.tenant_id).distinct()
+        .where(SUBSCRIPTIONS.c.enabled, SUBSCRIPTIONS.c.event_type.in_(_ANNOUNCED))
+    ).all()  # fmt: skip
+    return {tenant_id for (tenant_id,) in rows}
+
+
+def _finish(connection: Connection, ended: Sequence[Ended]) -> None:
+    statement = (
+        update(RUNS)
+        .where(RUNS.c.id == bindparam("run_id"), RUNS.c.status == "running", RUNS.c.leased_by == holder())
+        .values(status="succeeded", leased_by="", due_at=None, error=None, error_code=None, error_message="",
+                error_frame="", **{name: bindparam(f"new_{name}") for name in _WRITTEN})
+    )  # fmt: skip
+    connection.execute(statement, [
+        {"run_id": one.call.execution_id, **{f"new_{name}": one.values[name] for name in _WRITTEN}} for one in ended
+    ])  # fmt: skip
+    now = utcnow()
+    stale = or_(SCRIPTS.c.last_run_at.is_(None), SCRIPTS.c.last_run_at < now - NOTED_EVERY,
+                SCRIPTS.c.last_status != "succeeded")  # fmt: skip
+    connection.execute(
+        update(SCRIPTS).where(SCRIPTS.c.id.in_({one.call.script_id for one in ended}), stale)
+        .values(last_run_at=now, last_status="succeeded", updated_at=SCRIPTS.c.updated_at)
+    )  # fmt: skip
+
+
+def _claim(connection: Connection, wanted: Collection[UUID]) -> Sequence[Any]:
+    now = utcnow()
+    return connection.execute(
+        update(RUNS).where(RUNS.c.id.in_(wanted), RUNS.c.status == "queued")
+        .values(status="running", leased_by=holder(), started_at=now,
+                due_at=now + timedelta(seconds=settings().run_lease_s))
+        .returning(*(RUNS.c[name] for name in _CLAIMED))
+    ).all()  # fmt: skip
+
+
+def _build(connection: Connection, rows: Sequence[Any]) -> list[Call]:
+    versions = _versions_of(connection, {(row.script_id, row.version_number) for row in rows})
+    events = _events_of(connection, {row.event_id for row in rows})
+    owners = _owners_of(connection, {row.script_id for row in rows})
+    return [
+        _call(row, owners[row.script_id], version, events.get(row.event_id))
+        for row in rows
+        if (version := versions.get((row.script_id, row.version_number)))
+    ]
+
+
+def _call(row: Any, owner: Any, version: _Version, event: dict[str, Any] | None) -> Call:
+    return Call(
+        execution_id=row.id, tenant_id=row.tenant_id, tenant_slug=owner.slug, tenant_name=owner.tenant_name,
+        tenant_limits=dict(owner.tenant_limits), script_id=row.script_id, script_name=owner.name,
+        version=row.version_number, source=version.source, parameters=version.parameters,
+        limits=effective(version.limits, settings()), trigger=row.trigger, type=row.type,
+        triggered_by=row.triggered_by, attempt=row.attempt, chain_depth=row.chain_depth, created_at=row.created_at,
+        input=row.input, event=event, request_id=row.request_id,
+    )  # fmt: skip
+
+
+def _build_alone(tenant_id: UUID, execution_id: UUID) -> Call | None:
+    """None where it cannot be built; its lease runs out then, and the sweep says so in its row."""
+    try:
+        with as_tenant(db.session, tenant_id):
+            call = calls.build(execution_id)
+            db.session.commit()
+            return call
+    except SQLAlchemyError:
+        log.exception("run %s cannot be performed", execution_id)
+        return None
+
+
+def _owners_of(connection: Connection, script_ids: set[UUID]) -> dict[UUID, Any]:
+    rows = connection.execute(
+        select(SCRIPTS.c.id, SCRIPTS.c.name, TENANTS.c.slug, TENANTS.c.name.label("tenant_name"),
+               TENANTS.c.limits.label("tenant_limits"))
+        .join(TENANTS, TENANTS.c.id == SCRIPTS.c.tenant_id).where(SCRIPTS.c.id.in_(script_ids))
+    )  # fmt: skip
+    return {row.id: row for row in rows}
+
+
+def _events_of(connection: Connection, event_ids: set[UUID | None]) -> dict[UUID, dict[str, Any]]:
+    columns = (EVENTS.c.id, EVENTS.c.external_id, EVENTS.c.type, EVENTS.c.data, EVENTS.c.created_at)
+    rows = connection.execute(select(*columns).where(EVENTS.c.id.in_(event_ids - {None})))
+    return {row.id: {"id": row.external_id or str(row.id), "type": row.type, "data": row.data,
+                     "timestamp": row.created_at.isoformat()} for row in rows}  # fmt: skip
+
+
+def _versions_of(connection: Connection, keys: set[tuple[UUID, int]]) -> dict[tuple[UUID, int], _Version]:
+    with _lock:
+        found = {key: _versions[key] for key in keys if key in _versions}
+        for key in found:
+            _versions.move_to_end(key)
+    for script_id, number in keys - found.keys():
+        row = connection.execute(
+            select(VERSIONS.c.source, VERSIONS.c.parameters, VERSIONS.c.limits)
+            .where(VERSIONS.c.script_id == script_id, VERSIONS.c.number == number)
+        ).first()  # fmt: skip
+        if row:
+            found[script_id, number] = _Version(row.source, list(row.parameters), row.limits)
+    with _lock:
+        _versions.update(found)
+        while len(_versions) > MOST_VERSIONS:
+            _versions.popitem(last=False)
+    return found
