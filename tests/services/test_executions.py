@@ -1,14 +1,27 @@
 """Runs from their beginning to their end, through the real engine, on both databases."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
+from redis import Redis
+from sqlalchemy import select
 
-from models import Execution, Script, db
-from services import executions, process, scripts
+from models import AuditEntry, Execution, OutboxEntry, Script, Tenant, db
+from models.base import utcnow
+from models.tenancy import as_tenant
+from services import claims, executions, live, meters, process, queueing, scripts
+from services.errors import Conflict, Forbidden, NotFound
 from services.identity import Principal
+from services.parameters import InvalidInput
+from services.queueing import Wanted
 from services.scripts import Changes
 from tests.conftest import Person
 
@@ -24,8 +37,28 @@ def write(author: Principal, source: str, **more: object) -> Script:
     return scripts.create(author, Changes(name=f"Script {time.monotonic_ns()}", source=source, **more))
 
 
-def finish(author: Principal, script: Script, seconds: float = 15, **more: object) -> Execution:
+def finish(author: Principal, script: Script, seconds: float = 20, **more: object) -> Execution:
     return executions.wait_for(author, executions.start(author, script.id, **more).id, seconds)
+
+
+def queue(script: Script, **more: Any) -> UUID:
+    """A row that nobody has taken yet."""
+    run = queueing.queued(script, Wanted(trigger="event", triggered_by="system", **more))
+    db.session.commit()
+    return run.id
+
+
+def fresh(author: Principal, execution_id: UUID) -> Execution:
+    found = executions.get(author, execution_id)
+    db.session.commit()
+    return found
+
+
+def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
 
 
 def test_a_run_returns_what_the_script_returned(author: Principal) -> None:
@@ -36,3 +69,243 @@ def test_a_run_returns_what_the_script_returned(author: Principal) -> None:
     assert (ended.status, ended.output, ended.error) == ("succeeded", 42, None)
     assert [line["message"] for line in ended.logs] == ["hello 21"]
     assert ended.version_number == 1 and ended.attempt == 1 and ended.run_ms is not None
+    assert ended.limits["timeout_ms"] == 30_000
+
+
+def test_the_script_sees_who_runs_it_and_why(author: Principal, alice: Person) -> None:
+    context = finish(author, write(author, "return context"), input=[1]).output
+
+    assert context["tenant"]["id"] == str(author.tenant.id)
+    assert context["user"]["email"] == alice.email and "scripts.execute" in context["user"]["permissions"]
+    assert context["execution"]["type"] == "one_off" and context["execution"]["triggeredBy"] == "user"
+    assert (context["trigger"], context["input"], context["script"]["version"]) == ("manual", [1], 1)
+    assert abs(context["deadlineMs"] / 1000 - time.time() - 30) < 30
+
+
+def test_a_run_is_pinned_to_the_version_it_was_wanted_on(author: Principal) -> None:
+    script = write(author, "return 'first'")
+    waiting = queue(script)
+    scripts.save(author, script.id, Changes(source="return 'second'"))
+
+    executions.perform(waiting)
+
+    assert fresh(author, waiting).output == "first"
+
+
+def test_of_two_who_take_it_one_performs_it(app: Flask, author: Principal) -> None:
+    script = write(author, "console.log('ran'); await sdk.sleep(200); return 1")
+    waiting = queue(script)
+
+    def take() -> None:
+        with app.app_context():
+            executions.perform(waiting)
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    ended = fresh(author, waiting)
+    assert (ended.status, len(ended.logs)) == ("succeeded", 1)
+
+
+def test_the_database_is_free_while_a_script_runs(author: Principal) -> None:
+    slow = executions.start(author, write(author, "await sdk.sleep(3000)").id)
+    until(lambda: fresh(author, slow.id).status == "running")
+
+    began = time.monotonic()
+    write(author, "return 1")
+
+    assert time.monotonic() - began < 2.5
+    assert fresh(author, slow.id).status == "running"
+
+
+def test_a_run_that_is_not_ours_any_more_is_not_finished_by_us(author: Principal) -> None:
+    waiting = queue(write(author, "return 1"))
+    claims.claim(waiting, 60)
+    row = db.session.get_one(Execution, waiting)
+    row.leased_by = "somebody else"
+    db.session.commit()
+
+    assert claims.finish(waiting, {"status": "succeeded"}) is False
+    db.session.rollback()
+    assert fresh(author, waiting).status == "running"
+
+
+def test_a_run_whose_process_fell_silent_is_finished_as_lost(author: Principal) -> None:
+    waiting = queue(write(author, "return 1"))
+    manual = executions.queued(db.session.get_one(Script, fresh(author, waiting).script_id), Wanted(trigger="manual"))
+    manual.status, manual.leased_by, manual.due_at = "running", "gone", utcnow() - timedelta(seconds=1)
+    db.session.commit()
+    lost_id = manual.id
+
+    executions.sweep()
+
+    lost = fresh(author, lost_id)
+    assert (lost.status, lost.error["code"], lost.error["retryable"]) == ("failed", "LOST", True)
+    assert fresh(author, waiting).status == "queued"
+
+
+def test_a_run_nobody_picked_up_is_handed_over_again_once(author: Principal) -> None:
+    waiting = queue(write(author, "return 1"))
+    db.session.get_one(Execution, waiting).due_at = utcnow() - timedelta(seconds=1)
+    db.session.commit()
+
+    executions.sweep()
+    executions.sweep()
+
+    entries = db.session.scalars(select(OutboxEntry).where(OutboxEntry.execution_id == waiting)).all()
+    assert len(entries) == 1 and fresh(author, waiting).status == "queued"
+
+
+def test_a_living_run_keeps_its_lease(app: Flask, author: Principal) -> None:
+    app.extensions["settings"] = replace(app.extensions["settings"], run_lease_s=1, script_timeout_ms=10_000)
+    slow = executions.start(author, write(author, "await sdk.sleep(2500); return 'alive'").id)
+    until(lambda: fresh(author, slow.id).status == "running")
+
+    while not fresh(author, slow.id).is_finished:
+        executions.sweep()
+        time.sleep(0.1)
+
+    assert fresh(author, slow.id).output == "alive"
+
+
+def test_too_many_at_once_wait_for_one_another(author: Principal) -> None:
+    script = write(author, "await sdk.sleep(300); return Date.now()", limits={"concurrency": 1})
+
+    started = [executions.start(author, script.id).id for _ in range(3)]
+    ended = [executions.wait_for(author, run, 20) for run in started]
+
+    assert [run.status for run in ended] == ["succeeded"] * 3
+    times = sorted(run.output for run in ended)
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 290
+
+
+def test_who_waits_too_long_is_refused_and_says_so(app: Flask, author: Principal) -> None:
+    app.extensions["settings"] = replace(app.extensions["settings"], script_acquire_timeout_ms=500)
+    script = write(author, "await sdk.sleep(20000)", limits={"concurrency": 1})
+    first = executions.start(author, script.id)
+    until(lambda: fresh(author, first.id).status == "running")
+
+    second = executions.wait_for(author, executions.start(author, script.id).id, 15)
+
+    assert (second.status, second.error_code) == ("refused", "RATE_LIMITED")
+    executions.cancel(author, first.id)
+
+
+def test_a_crowd_of_one_tenant_takes_no_thread_from_another(
+    app: Flask, author: Principal, charlie: Person, globex: Tenant
+) -> None:
+    crowd = write(author, "await sdk.sleep(4000)", limits={"concurrency": 1})
+    started = [executions.start(author, crowd.id).id for _ in range(30)]
+
+    with as_tenant(db.session, globex.id):
+        theirs = write(charlie.principal, "return 'in time'")
+        began = time.monotonic()
+        ended = finish(charlie.principal, theirs)
+
+    assert ended.output == "in time" and time.monotonic() - began < 3.5
+    for run in started:
+        executions.cancel(author, run)
+
+
+def test_scripts_switched_off_run_nothing(app: Flask, author: Principal) -> None:
+    app.extensions["settings"] = replace(app.extensions["settings"], scripts_enabled=False)
+
+    ended = finish(author, write(author, "return 1"))
+
+    assert (ended.status, ended.error["code"]) == ("refused", "FEATURE_DISABLED")
+
+
+def test_input_is_checked_whatever_starts_the_run(author: Principal) -> None:
+    script = write(author, "return context.input.n", parameters=[{"name": "n", "type": "integer", "required": True}])
+    waiting = queue(script, input={"n": "many"})
+
+    with pytest.raises(InvalidInput):
+        executions.start(author, script.id, input={})
+    executions.perform(waiting)
+
+    ended = fresh(author, waiting)
+    assert (ended.status, ended.error["code"]) == ("refused", "INVALID_INPUT")
+    assert ended.error["details"]["faults"][0]["name"] == "n"
+
+
+def test_a_queued_run_is_withdrawn(author: Principal) -> None:
+    waiting = queue(write(author, "return 1"))
+
+    executions.cancel(author, waiting)
+    executions.perform(waiting)
+
+    assert fresh(author, waiting).status == "cancelled"
+    with pytest.raises(Conflict):
+        executions.cancel(author, waiting)
+
+
+def test_a_stop_is_heard_at_any_moment(author: Principal) -> None:
+    script = write(author, "while (true) await sdk.sleep(1)", limits={"max_api_calls": 1000, "concurrency": 20})
+
+    for pause in (0, 0.002, 0.01, 0.05, 0.2):
+        run = executions.start(author, script.id)
+        time.sleep(pause)
+        executions.cancel(author, run.id)
+        assert executions.wait_for(author, run.id, 10).status == "cancelled"
+
+
+def test_live_lines_are_there_while_it_runs(author: Principal) -> None:
+    run = executions.start(author, write(author, "console.log('one'); await sdk.sleep(3000); return 1").id)
+
+    until(lambda: [line["message"] for line in live.read(run.id).logs] == ["one"])
+
+    assert fresh(author, run.id).status == "running"
+
+
+def test_without_redis_a_run_still_runs(app: Flask, author: Principal) -> None:
+    script = write(author, "console.log('alone'); return 'done'")
+    app.extensions["redis"] = Redis(unix_socket_path="/nowhere/redis.sock")
+
+    ended = finish(author, script)
+
+    assert (ended.status, ended.output, len(ended.logs)) == ("succeeded", "done", 1)
+
+
+def test_who_ran_what_is_in_the_audit_log(author: Principal) -> None:
+    script = write(author, "return 1")
+    run = finish(author, script)
+
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "script.executed")).one()
+
+    assert (entry.target_id, entry.actor_label) == (str(script.id), author.email)
+    assert entry.after["execution"] == str(run.id)
+
+
+def test_runs_are_counted(app: Flask, author: Principal) -> None:
+    finish(author, write(author, "return 1"))
+    finish(author, write(author, "throw new Error('no')"))
+    meters.flush(app.extensions["redis"])
+
+    counted = {(name, labels.get("status"), labels.get("code")): value
+               for name, labels, value in meters.read(app.extensions["redis"])}  # fmt: skip
+
+    assert counted["script_executions_total", "succeeded", None] == 1
+    assert counted["script_executions_total", "failed", None] == 1
+    assert counted["script_execution_errors_total", None, "RUNTIME_ERROR"] == 1
+
+
+def test_a_script_that_calls_itself_ends(author: Principal) -> None:
+    script = scripts.create(author, Changes(name="Ouroboros", source="return await sdk.scripts.run('ouroboros', {})"))
+
+    ended = finish(author, script)
+
+    assert ended.status == "failed" and ended.error["code"] == "LOOP_GUARD"
+
+
+def test_only_who_may_execute_starts_runs(
+    author: Principal, bob: Person, charlie: Person, as_person: Callable[[Person], Principal]
+) -> None:
+    script_id = write(author, "return 1").id
+
+    with pytest.raises(Forbidden):
+        executions.start(bob.principal, script_id)
+    with pytest.raises(NotFound):
+        executions.start(as_person(charlie), script_id)
