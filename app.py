@@ -18,6 +18,7 @@ from blueprints import (
     bundles,
     components,
     dashboard,
+    dead_letters,
     editor,
     errors,
     formats,
@@ -32,26 +33,31 @@ from blueprints import (
     requests,
     results,
     roles,
+    run_list,
     schedule_preview,
     schedules,
     script_inputs,
+    script_list,
     script_settings,
     scripts,
     search,
     security,
+    subscriptions,
     tenants,
     tokens,
     users,
     versions,
 )
+from blueprints import events as event_pages
+from blueprints import executions as execution_pages
 from blueprints import secrets as secret_pages
 from blueprints import settings as settings_pages
 from blueprints.api import executions as api_executions
 from blueprints.api import scripts as api_scripts
-from jobs import bundle_commands, chores, dev, doctor, scheduler, web, worker
+from jobs import bundle_commands, chores, dev, doctor, relay, scheduler, web, worker
 from models import db
 from models.database import prepare_engine
-from services import demo, executions, process
+from services import demo, events, executions, process
 from services import queue as queues
 from services import secrets as secret_service
 from services import tenants as tenant_service
@@ -64,8 +70,10 @@ from settings import Settings
 VERSION = "0.1.0"
 T = TypeVar("T")
 PAGES = (
-    dashboard, editor, auth, profile, users, roles, tokens, tenants, secret_pages, settings_pages, audit, preferences, search,
-    bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview, health,
+    dashboard, editor, script_list, execution_pages, run_list, auth, profile, users, roles, tokens, tenants, secret_pages,
+    settings_pages, audit, preferences, search,
+    bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview,
+    event_pages, subscriptions, dead_letters, health,
 )  # fmt: skip
 
 API = (api_scripts, api_executions)
@@ -78,7 +86,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config.update(_flask_config(settings))
     app.extensions["settings"], app.extensions["redis"] = settings, queues.connection(settings)
-    app.extensions["doors"] = Doors(run_script=executions.run_embedded)
+    app.extensions["doors"] = Doors(publish=events.publish_from_run, run_script=executions.run_embedded)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
@@ -161,7 +169,9 @@ def _add_commands(app: Flask, settings: Settings) -> None:
     @app.cli.command("scheduler")
     def run_scheduler() -> None:
         """Fire what is due and keep house."""
-        scheduler.run_scheduler(app, chores.CHORES, on_stop=lambda: process.close(app))
+        handing_over = relay.Relay(app)
+        handing_over.start()
+        scheduler.run_scheduler(app, chores.CHORES, on_stop=lambda: (handing_over.stop(), process.close(app)))
 
     @app.cli.command("seed-demo")
     def seed_demo() -> None:
