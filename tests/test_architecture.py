@@ -84,6 +84,7 @@ def test_blueprints_import_one_another_only_for_what_is_shared() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}.{name}"
         for path in modules("blueprints")
+        if path.name != "rooms.py"  # which is what puts them together
         for line, module, name in imports(path)
         if module.split(".")[0] == "blueprints" and not {*module.split(".")[1:2], name} & SHARED_BY_BLUEPRINTS
     ]

@@ -1,0 +1,68 @@
+"""Which rooms the application has: what works on every request, the pages, and the API."""
+
+from flask import Flask
+
+from blueprints import (
+    assets,
+    audit,
+    auth,
+    bundles,
+    components,
+    dashboard,
+    dead_letters,
+    editor,
+    errors,
+    formats,
+    guard,
+    health,
+    htmx,
+    labels,
+    languages,
+    navigation,
+    preferences,
+    profile,
+    requests,
+    results,
+    roles,
+    run_list,
+    schedule_preview,
+    schedules,
+    script_inputs,
+    script_list,
+    script_settings,
+    scripts,
+    search,
+    security,
+    subscriptions,
+    tenants,
+    tokens,
+    users,
+    versions,
+)
+from blueprints import events as event_pages
+from blueprints import executions as execution_pages
+from blueprints import secrets as secret_pages
+from blueprints import settings as settings_pages
+from blueprints.api import executions as api_executions
+from blueprints.api import scripts as api_scripts
+from settings import Settings
+
+PAGES = (
+    dashboard, editor, script_list, execution_pages, run_list, auth, profile, users, roles, tokens, tenants, secret_pages,
+    settings_pages, audit, preferences, search,
+    bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview,
+    event_pages, subscriptions, dead_letters, health,
+)  # fmt: skip
+
+API = (api_scripts, api_executions)
+# In this order; requests come first, so that every later line has its request's id.
+PARTS = (guard, security, languages, errors, assets, formats, labels, results, htmx, navigation)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    requests.init_app(app, settings)
+    for part in PARTS:
+        part.init_app(app)
+    for page in (*PAGES, *API, *([components] if settings.development else [])):
+        app.register_blueprint(page.bp)
+    security.csrf.exempt(health.bp)

@@ -1,0 +1,132 @@
+"""The command line: `flask --app app …`. What each command does is said in its own module; here they only get their names."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from flask import Flask
+from flask_migrate import upgrade
+
+from jobs import bundle_commands, chores, dev, doctor, relay, scheduler, web, worker
+from services import demo, process
+from services import secrets as secret_service
+from services import tenants as tenant_service
+from services import tokens as token_service
+from services import users as user_service
+from services.errors import ServiceError
+from settings import Settings
+
+T = TypeVar("T")
+
+
+def add_commands(app: Flask, settings: Settings, create_app: Callable[[Settings], Flask]) -> None:
+    app.cli.add_command(bundle_commands.script_commands)
+    _add_processes(app, settings, create_app)
+    _add_care(app, settings)
+    _add_people(app, settings)
+
+
+def _add_processes(app: Flask, settings: Settings, create_app: Callable[[Settings], Flask]) -> None:
+    def seed() -> None:
+        with app.app_context():
+            demo.seed()
+
+    def migrate() -> None:
+        with app.app_context():
+            upgrade()
+
+    @app.cli.command("dev")
+    def run_everything() -> None:
+        """Everything on this machine: Redis, migrations, demo data, web, worker, scheduler."""
+        people = [dev.SignIn(account.email, account.password, account.role) for account in demo.DEMO_ACCOUNTS]
+        sys.exit(dev.run_dev(settings, migrate=migrate, seed=seed, sign_ins=lambda: people))
+
+    @app.cli.command("web")
+    def run_web() -> None:
+        """Serve the pages."""
+        serving: list[Flask] = []
+
+        def serve() -> Flask:
+            serving.append(create_app(settings))
+            process.warm(serving[0])
+            return serving[0]
+
+        web.run_web(settings, serve, on_stop=lambda: [process.close(one) for one in serving])
+
+    @app.cli.command("worker")
+    def run_worker() -> None:
+        """Perform queued runs."""
+        process.warm(app)
+        worker.run_worker(settings, app, on_stop=lambda: process.close(app))
+
+    @app.cli.command("scheduler")
+    def run_scheduler() -> None:
+        """Fire what is due and keep house."""
+        handing_over = relay.Relay(app)
+        handing_over.start()
+        scheduler.run_scheduler(app, chores.CHORES, on_stop=lambda: (handing_over.stop(), process.close(app)))
+
+
+def _add_care(app: Flask, settings: Settings) -> None:
+    @app.cli.command("seed-demo")
+    def seed_demo() -> None:
+        """Two demo businesses with people to sign in as (development only)."""
+        refuse_clearly(demo.seed)
+
+    @app.cli.command("doctor")
+    def run_doctor() -> None:
+        """Check what the workbench needs and say what is wrong."""
+        checks = doctor.diagnose(settings)
+        for check in checks:
+            click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
+            if not check.ok:
+                click.echo(f"      {check.cure}")
+        sys.exit(0 if all(check.ok for check in checks) else 1)
+
+    @app.cli.group("secrets")
+    def secrets_() -> None:
+        """Secrets of scripts."""
+
+    @secrets_.command("rotate")
+    def rotate_secrets() -> None:
+        """Encrypt every secret with the first key of SECRET_KEYS."""
+        click.echo(f"{refuse_clearly(secret_service.rotate)} secrets are now under the current key.")
+
+
+def _add_people(app: Flask, settings: Settings) -> None:
+    @app.cli.group("token")
+    def token() -> None:
+        """API tokens."""
+
+    @token.command("create")
+    @click.option("--tenant", required=True, help="The tenant's short name.")
+    @click.option("--user", required=True, help="The e-mail of the user it acts for.")
+    @click.option("--name", default="command line", help="What will use it.")
+    def create_token(tenant: str, user: str, name: str) -> None:
+        """Print a new token, once."""
+        owner = user_service.find_by_email
+        click.echo(refuse_clearly(lambda: token_service.create_for(owner(tenant, user), name).secret))
+
+    @app.cli.group("user")
+    def user() -> None:
+        """Users."""
+
+    @user.command("create")
+    @click.option("--email", required=True)
+    @click.option("--tenant", default="", help="The tenant's short name; none for a superadmin.")
+    @click.option("--role", default="admin", help="The name of a role of the tenant.")
+    @click.option("--first-name", default="")
+    @click.option("--last-name", default="")
+    def create_user(email: str, tenant: str, role: str, first_name: str, last_name: str) -> None:
+        """Make a user and print the path where they choose their password. A tenant that is missing is made."""
+        secret = refuse_clearly(lambda: tenant_service.create_user(email, tenant, role, first_name, last_name))
+        click.echo(f"{settings.public_url}/welcome/{secret}")
+
+
+def refuse_clearly(deed: Callable[[], T]) -> T:
+    """A service's refusal is a sentence for whoever typed the command, not a traceback."""
+    try:
+        return deed()
+    except ServiceError as error:
+        sys.exit(str(error))
