@@ -10,20 +10,22 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 from flask import Flask, current_app
 
 from models.base import db, utcnow
-from models.tenancy import as_tenant
+from models.tenancy import as_system, as_tenant
 from services import batch, claims, outbox
 from services.batch import Ended
 from services.calls import Call
-from services.errors import Busy
 from services.hands import hands
 from services.performing import conclude
 from services.performing import ended as ended_of
+from services.policies.concurrency import leave
+from services.policies.concurrency import take as take_slots
 from services.queue import HandedOver
 from services.wiring import settings
 
@@ -171,23 +173,34 @@ class Dispatcher:
     def _turn(self, ended: list[tuple[Ended, ExitStack]], taken: list[HandedOver]) -> None:
         with self._app.app_context():
             turn = batch.turn([one for one, _ in ended], [run_id for _, _, run_id in taken])
-            ours = {call.execution_id: call for call in turn.begun}
-            steward = hands().steward
             for one in turn.told:
                 with as_tenant(db.session, one.call.tenant_id):
                     conclude(one.call, dict(one.values))
+            if ended:
+                leave([one.call for one, _ in ended])
+            full = _take_slots(turn.begun)
+            steward = hands().steward
         for _, watch in ended:
             watch.close()
-        begun = []
-        for run in taken:
-            if call := ours.get(run[2]):
-                watch = ExitStack()
-                watch.enter_context(steward.watching(call.execution_id))
-                begun.append((run, call, watch))
+        ours = {call.execution_id: call for call in turn.begun}
         with self._changed:
-            self._ready.extend(begun)
-            self._free += len(taken) - len(begun)  # somebody else has them, or nobody should
+            for run in taken:
+                if run[2] in full:
+                    self._wait_again(run, full[run[2]])
+                elif call := ours.get(run[2]):
+                    watch = ExitStack()
+                    watch.enter_context(steward.watching(call.execution_id))
+                    self._ready.append((run, replace(call, holds_slots=True), watch))
+                else:
+                    self._free += 1  # somebody else has it, or nobody should
             self._changed.notify_all()
+
+    def _wait_again(self, run: HandedOver, whose: str) -> None:
+        """Its turn had not come: it keeps its place, and no attempt is burnt."""
+        self._free += 1
+        if not self._stopping:
+            self._waiting.add_first(run)
+            self._waiting.is_full(run[1] if whose == "script" else run[0], time.monotonic())
 
     def _undo(self, ended: list[tuple[Ended, ExitStack]], taken: list[HandedOver]) -> None:
         with self._changed:
@@ -201,14 +214,18 @@ class Dispatcher:
     def _work(self) -> None:
         while (job := self._next()) is not None:
             run, call, watch = job
-            kept, busy = False, None
             try:
-                kept, busy = self._perform(call, watch)
+                with self._app.app_context():
+                    left_to_clerk = self._perform(call, watch)
             except Exception:
                 log.exception("run %s could not be finished; the sweep finds it", call.execution_id)
-            if not kept:
+                left_to_clerk = False
+            if not left_to_clerk:
                 watch.close()
-            self._after(run, busy)
+            with self._changed:
+                self._free += 1
+                self._waiting.has_room(run[0], run[1])
+                self._changed.notify_all()
 
     def _next(self) -> tuple[HandedOver, Call, ExitStack] | None:
         with self._changed:
@@ -218,31 +235,29 @@ class Dispatcher:
                 self._changed.wait(LOOK_AGAIN_S)
             return self._ready.popleft()
 
-    def _perform(self, call: Call, watch: ExitStack) -> tuple[bool, Busy | None]:
-        """Whether its end was left to the clerk, and whether it could not begin."""
-        with self._app.app_context():
-            try:
-                values = ended_of(call)
-            except Busy as busy:
-                with as_tenant(db.session, call.tenant_id):
-                    claims.give_back(call.execution_id, utcnow() + timedelta(seconds=settings().run_lease_s))
-                    db.session.commit()
-                return False, busy
-            if values["status"] == "succeeded":
-                with self._changed:
-                    self._ended.append((Ended(call, values), watch))
-                return True, None
-            with as_tenant(db.session, call.tenant_id):
-                conclude(call, values)
-        return False, None
+    def _perform(self, call: Call, watch: ExitStack) -> bool:
+        """Whether the clerk writes its end, with others; failures are concluded here, for they have consequences."""
+        values = ended_of(call)
+        if values["status"] == "succeeded":
+            with self._changed:
+                self._ended.append((Ended(call, values), watch))
+            return True
+        leave([call])
+        with as_tenant(db.session, call.tenant_id):
+            conclude(call, values)
+        return False
 
-    def _after(self, run: HandedOver, busy: Busy | None) -> None:
-        tenant_id, script_id, _ = run
-        with self._changed:
-            self._free += 1
-            if busy is None:
-                self._waiting.has_room(tenant_id, script_id)
-            elif not self._stopping:
-                self._waiting.add_first(run)
-                self._waiting.is_full(script_id if busy.whose == "script" else tenant_id, time.monotonic())
-            self._changed.notify_all()
+
+def _take_slots(begun: Sequence[Call]) -> dict[UUID, str]:
+    """Those that may not begin yet, and whose slots are all taken; they are queued again."""
+    full = (
+        {call.execution_id: whose for call, whose in zip(begun, take_slots(begun), strict=True) if whose}
+        if begun
+        else {}
+    )
+    if full:
+        with as_system(db.session):
+            for execution_id in full:
+                claims.give_back(execution_id, utcnow() + timedelta(seconds=settings().run_lease_s))
+            db.session.commit()
+    return full

@@ -56,6 +56,7 @@ class Call:
     request: dict[str, Any] | None = None
     request_id: str = ""
     deadline: float | None = None  # time.monotonic(), where a caller waits no longer than that
+    holds_slots: bool = False  # whoever made the call took its slots already, for many calls at once
 
 
 def build(execution_id: UUID, deadline: float | None = None) -> Call:

@@ -5,7 +5,8 @@ A slot is held under the run's id until it ends, or until its lease is over when
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from redis import RedisError
 
@@ -34,34 +35,51 @@ return 0
 
 
 def concurrency(run: Callable[[Call], Outcome], call: Call) -> Outcome:
-    keys = [f"slots:script:{call.script_id}", f"slots:tenant:{call.tenant_id}"]
-    try:
-        full = _take(keys, call)
-    except RedisError:
-        log.warning("runs are not counted: Redis does not answer")
+    if call.holds_slots:
         return run(call)
+    [full] = take([call])
     if full:
-        raise Busy("script" if full == 1 else "tenant")
+        raise Busy(full)
     try:
         return run(call)
     finally:
-        _leave(keys, call)
+        leave([call])
 
 
-def _take(keys: list[str], call: Call) -> int:
-    """0 with a slot in both; else which of the two is full, from 1."""
-    longest = (call.limits["timeout_ms"] + settings().script_acquire_timeout_ms) / 1000 + GRACE_S
-    most = call.limits["concurrency"], call.tenant_limits.get("concurrency", TENANT_CONCURRENCY)
-    now = time.time()
-    take = redis().register_script(_TAKE)
-    return int(take(keys=keys, args=[now, now + longest, str(call.execution_id), *most]))
+def take(calls: Sequence[Call]) -> list[str]:
+    """Slots for each, in one round trip: "" where it has them now, else whose are all taken: script or tenant."""
+    try:
+        script = redis().register_script(_TAKE)
+        if len(calls) == 1:
+            answers = [script(keys=_keys(calls[0]), args=_args(calls[0]))]
+        else:
+            steps = redis().pipeline(transaction=False)
+            for call in calls:
+                script(keys=_keys(call), args=_args(call), client=steps)
+            answers = steps.execute()
+        return [("", "script", "tenant")[int(full)] for full in answers]
+    except RedisError:
+        log.warning("runs are not counted: Redis does not answer")
+        return [""] * len(calls)
 
 
-def _leave(keys: list[str], call: Call) -> None:
+def leave(calls: Sequence[Call]) -> None:
     try:
         steps = redis().pipeline(transaction=False)
-        for key in keys:
-            steps.zrem(key, str(call.execution_id))
+        for call in calls:
+            for key in _keys(call):
+                steps.zrem(key, str(call.execution_id))
         steps.execute()
     except RedisError:
         log.warning("a slot stays taken until its lease ends: Redis does not answer")
+
+
+def _keys(call: Call) -> list[str]:
+    return [f"slots:script:{call.script_id}", f"slots:tenant:{call.tenant_id}"]
+
+
+def _args(call: Call) -> list[Any]:
+    longest = (call.limits["timeout_ms"] + settings().script_acquire_timeout_ms) / 1000 + GRACE_S
+    most = call.limits["concurrency"], call.tenant_limits.get("concurrency", TENANT_CONCURRENCY)
+    now = time.time()
+    return [now, now + longest, str(call.execution_id), *most]
