@@ -20,6 +20,7 @@ from services.wiring import settings
 
 bp = Blueprint("versions", __name__, url_prefix="/scripts/<uuid:script_id>")
 
+STRETCH, PICKER, LATEST = 25, 20, 5
 _ONE = "/versions/<int(max=2147483647):number>"
 
 
@@ -27,7 +28,7 @@ _ONE = "/versions/<int(max=2147483647):number>"
 @requires("scripts.read")
 def index(script_id: UUID) -> Response:
     script = _script(script_id)
-    return render("versions/index.html", "versions/_timeline.html", script=script, **_timeline(script, versions.PAGE))
+    return render("versions/index.html", "versions/_timeline.html", script=script, **_timeline(script, STRETCH))
 
 
 @bp.get("/versions/latest")
@@ -35,7 +36,7 @@ def index(script_id: UUID) -> Response:
 def latest(script_id: UUID) -> str:
     """The few newest, beside the editor."""
     script = _script(script_id)
-    return render_template("versions/_latest.html", script=script, **_timeline(script, 5))
+    return render_template("versions/_latest.html", script=script, **_timeline(script, LATEST))
 
 
 @bp.get(_ONE)
@@ -53,7 +54,7 @@ def compare(script_id: UUID) -> str:
     script = _script(script_id)
     new = _version(script, request.args.get("to", script.version, int))
     old = _version(script, request.args.get("from", 0, int) or _number_before(script, new.number))
-    return render_template("versions/compare.html", script=script, **_comparison(old, new), **_timeline(script, 30))
+    return render_template("versions/compare.html", script=script, **_comparison(old, new), **_timeline(script, PICKER))
 
 
 @bp.get(_ONE + "/restore")

@@ -10,9 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from blueprints.versions import STRETCH
 from models import AuditEntry, Execution, Schedule, Script, Tenant, db
 from models.tenancy import as_system, as_tenant
-from services import scripts, versions
+from services import scripts
 from services.scripts import Changes
 from tests.conftest import Person
 from tests.support.http import Browser
@@ -570,15 +571,15 @@ def test_a_milestone_is_marked_and_unmarked(alice: Person, script: Script, sign_
 
 def test_older_versions_come_by_and_by(alice: Person, script: Script, sign_in: SignIn, app: Flask, acme: Tenant) -> None:
     with app.app_context(), as_tenant(db.session, acme.id):
-        for number in range(versions.PAGE + 10):
+        for number in range(30):
             scripts.save(alice.principal, script.id, Changes(source=f"return {number};"))
     browser = sign_in(alice)
     first = browser.get(f"/scripts/{script.id}/versions").text
-    assert first.count('<li id="version-') == versions.PAGE
-    assert "before=13" in first
-    rest = browser.get(f"/scripts/{script.id}/versions?before=13", headers=HTMX).text
+    assert first.count('<li id="version-') == STRETCH
+    assert "before=8" in first
+    rest = browser.get(f"/scripts/{script.id}/versions?before=8", headers=HTMX).text
     assert rest.lstrip().startswith("<li")
-    assert rest.count('<li id="version-') == 12
+    assert rest.count('<li id="version-') == 7
     assert "before=" not in rest
     for strange in ("x", "0", "-1", "99999999999999999999"):
         assert browser.get(f"/scripts/{script.id}/versions?before={strange}").status_code == 200

@@ -112,6 +112,7 @@ document.addEventListener('htmx:after:swap', (event) => {
   if (sourceElement === form) settle();
   if (sourceElement === runForm && target === panel) {
     blameFields();
+    if (panel.querySelector('[data-run]')) document.body.dispatchEvent(new CustomEvent('runStarted', { bubbles: true }));
     panel.scrollIntoView({ block: 'nearest' });
   }
   if (panel) announceFinished();
