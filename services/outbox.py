@@ -24,7 +24,7 @@ def waiting_tenants() -> list[UUID]:
     """Those with entries to hand over; who has waited longest comes first."""
     with as_system(db.session), reading():
         rows = db.session.execute(
-            select(OutboxEntry.tenant_id).where(_is_free()).group_by(OutboxEntry.tenant_id).order_by(func.min(OutboxEntry.id))
+            select(OutboxEntry.tenant_id).where(_is_free()).group_by(OutboxEntry.tenant_id).order_by(func.min(OutboxEntry.created_at))
         ).all()  # fmt: skip
         db.session.commit()
     return [tenant_id for (tenant_id,) in rows]

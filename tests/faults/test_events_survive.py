@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -21,21 +20,27 @@ from settings import Settings
 from tests.conftest import Person, settings_for
 from tests.support.stack import Stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.parametrize("database", ["sqlite"])]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 # A lost run is missed soon, so that the tests need not wait long; not so soon that a busy machine loses living ones.
 QUICK = {"SCRIPT_TIMEOUT_MS": "1500", "RUN_LEASE_S": "6", "SCRIPT_VM_POOL_SIZE": "4", "DRAIN_SECONDS": "5"}
 
 
 @pytest.fixture
-def settings(database: str, tmp_path: Path, redis_url: str, migrated_sqlite: bytes) -> Settings:
-    (tmp_path / "dastgoh.sqlite").write_bytes(migrated_sqlite)
-    return settings_for(tmp_path, REDIS_URL=redis_url, **QUICK)
+def database() -> str:
+    """SQLite, unless a test asks for more."""
+    return "sqlite"
 
 
 @pytest.fixture
-def stack(settings: Settings, redis_url: str) -> Iterator[Stack]:
-    environment = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": redis_url, "LOG_LEVEL": "WARNING", **QUICK}
+def settings(settings: Settings) -> Settings:
+    return settings_for(settings.data_dir, REDIS_URL=settings.redis_url, DATABASE_URL=settings.database_url, **QUICK)
+
+
+@pytest.fixture
+def stack(settings: Settings) -> Iterator[Stack]:
+    environment = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": settings.redis_url, "LOG_LEVEL": "WARNING",
+                   "DATABASE_URL": settings.database_url, **QUICK}  # fmt: skip
     made = Stack(environment, settings.data_dir / "log")
     yield made
     made.stop()
@@ -118,6 +123,7 @@ def test_runs_of_a_killed_worker_are_marked_lost_and_tried_again(app, alice, sta
     balances(app, matched)
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_two_relays_and_two_workers_perform_each_run_once(app, alice, stack, subscribed) -> None:
     subscribed("return 1")
     for name in ("a", "b"):
