@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from blueprints.versions import STRETCH
 from models import AuditEntry, Execution, Schedule, Script, Tenant, db
 from models.tenancy import as_system, as_tenant
-from services import scripts
+from services import process, scripts
 from services.scripts import Changes
 from tests.conftest import Person
 from tests.support.http import Browser
@@ -21,6 +21,12 @@ from tests.support.http import Browser
 SignIn = Callable[[Person], Browser]
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 SOURCE = "return context.input;\n"
+
+
+@pytest.fixture(autouse=True)
+def _engines(app: Flask) -> Iterator[None]:
+    yield
+    process.close(app)
 
 
 @pytest.fixture
