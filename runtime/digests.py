@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 ALGORITHMS = ("sha256", "sha384", "sha512", "sha1", "md5")
@@ -45,7 +46,13 @@ def _uuid() -> str:
     return str(uuid.UUID(bytes=os.urandom(16), version=4))
 
 
-_OPERATIONS = {"hash": _hash, "hmac": _hmac, "equal": _equal, "bytes": _random_bytes, "uuid": _uuid}
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "hash": _hash,
+    "hmac": _hmac,
+    "equal": _equal,
+    "bytes": _random_bytes,
+    "uuid": _uuid,
+}
 
 
 def _algorithm(name: Any) -> str:

@@ -20,7 +20,8 @@ class Gauge:
     def __init__(self) -> None:
         self._sizes = sandbox.open_proc("statm", os.O_RDONLY)
         self._reset = sandbox.open_proc("clear_refs", os.O_WRONLY)
-        self._resident, self._data, self._cpu = 0, None, 0.0
+        self._resident, self._cpu = 0, 0.0
+        self._data: int | None = None
         self._hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
 
     @property

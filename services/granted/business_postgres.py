@@ -7,7 +7,7 @@ tenant for the policies, and the timeouts. `search_path` holds pg_catalog only: 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, LiteralString, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import psycopg
 from psycopg import sql
@@ -186,7 +186,7 @@ class PostgresLink:
         self._db.deadline = deadline
         with _safely(self._limits), psycopg.RawCursor(self._db) as cursor:
             if not statement.returns_rows:
-                cursor.execute(cast(LiteralString, statement.sql), bound)
+                cursor.execute(statement.sql, bound)
                 return Rows(max(cursor.rowcount, 0))
             return self._rows(cursor, statement, bound)
 
@@ -213,7 +213,7 @@ class PostgresLink:
     def _rows(self, cursor: psycopg.RawCursor[Any], statement: Guarded, bound: list[Any]) -> Rows:
         """Row by row, and no row wider than a whole result may be: neither the server's answer nor ours grows without end."""
         result: Collector | None = None
-        stream = cursor.stream(cast(LiteralString, _narrow(statement, self._limits)), bound)
+        stream = cursor.stream(_narrow(statement, self._limits), bound)
         try:
             for row in stream:
                 result = result or Collector(_names(cursor), self._limits)
@@ -224,7 +224,7 @@ class PostgresLink:
             return Rows(0, ())
         return Rows(len(result.values) if statement.is_change else 0, result.columns, result.values)
 
-    def _ours(self, statement: sql.Composable, deadline: Deadline) -> None:
+    def _ours(self, statement: sql.SQL | sql.Composed, deadline: Deadline) -> None:
         deadline.remaining()
         self._db.deadline = deadline
         with _safely(self._limits):

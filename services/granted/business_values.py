@@ -63,7 +63,7 @@ def json_value(text: str | bytes) -> Any:
 def bind(statement: Guarded, params: Parameters, tenant: Any) -> list[Any]:
     """The value of each numbered parameter, from what the author passed."""
     given = _given(params)
-    wanted = [slot for slot in statement.slots if not isinstance(slot, Tenant)]
+    wanted: list[Slot] = [slot for slot in statement.slots if not isinstance(slot, Tenant)]
     _compare(wanted, given, named=isinstance(params, Mapping))
     for slot in statement.own_tenant:
         if str(given[slot]) != str(tenant):

@@ -163,7 +163,7 @@ class Cache:
 
     def _call(self, script: str, key: str, *arguments: Any) -> Any:
         with _reachable():
-            keys = [self._name(key), *self._counts]
+            keys: list[bytes | str | memoryview] = [self._name(key), *self._counts]
             return self._redis.register_script(script)(keys=keys, args=[self._member(key), *arguments])
 
     def _room(self) -> tuple[str, int, int]:

@@ -140,7 +140,8 @@ def _fill(db: Connection, slug: str, tenant_id: str) -> None:
 
 def _added(db: Connection, table: Table, tenant_id: str, rows: list[dict[str, Any]]) -> list[int]:
     """Adds the rows, one by one so that their order is sure; gives their ids."""
-    return [db.execute(table.insert().values(tenant_id=tenant_id, **row)).inserted_primary_key[0] for row in rows]
+    added = (db.execute(table.insert().values(tenant_id=tenant_id, **row)).inserted_primary_key for row in rows)
+    return [key[0] for key in added if key is not None]
 
 
 def _order(n: int, clients: list[int], products: list[int], catalog: list[tuple[str, str, str, int]]) -> dict[str, Any]:

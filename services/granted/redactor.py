@@ -182,7 +182,8 @@ def _widened(text: str, ranges: Iterable[Range]) -> list[Range]:
 
 
 def _with_masks(text: str, ranges: Iterable[Range]) -> str:
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for start, end in sorted(ranges):
         if start > at or not parts:
             parts += [text[at:start], MASK]

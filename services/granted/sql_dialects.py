@@ -202,7 +202,7 @@ _UNITS = frozenset(
         "WEEKS",
     ]
 )
-WORDS: dict[type[exp.Expr], frozenset[str]] = {
+WORDS: dict[type[Any], frozenset[str]] = {
     exp.Extract: _UNITS,
     exp.Interval: _UNITS,
     exp.OnConflict: frozenset({"DO NOTHING", "DO UPDATE"}),

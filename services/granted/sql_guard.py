@@ -10,8 +10,9 @@ is generated from the checked tree, never the author's own text. Three things ma
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError, TokenError
@@ -42,7 +43,7 @@ _NUMBER = re.compile(r"[0-9]*\.?[0-9]*([eE][+-]?[0-9]+)?", re.ASCII)
 # C0 controls other than tab and line ends, and half of a surrogate pair: no database takes them the way it shows them.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _CHANGES = (exp.Insert, exp.Update, exp.Delete)
-_READABLE = {
+_READABLE: dict[type[Any], str] = {
     exp.Lock: "row locks (FOR UPDATE, FOR SHARE)",
     exp.Into: "SELECT INTO",
     exp.TableSample: "TABLESAMPLE",
@@ -217,7 +218,7 @@ class SqlGuard:
 
 
 _TEXT_NODES = (exp.Identifier, exp.Literal, exp.Anonymous, exp.Var, exp.Placeholder)
-_CHECKS = {
+_CHECKS: dict[type[Any], Callable[[SqlGuard, Any], None]] = {
     exp.Anonymous: SqlGuard._allow_function,
     exp.DataType: SqlGuard._allow_type,
     exp.Literal: SqlGuard._allow_literal,
