@@ -8,16 +8,18 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Select, Table, bindparam, delete, exists, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from models.base import db, utcnow
 from models.database import reading
 from models.event import OutboxEntry
 from models.execution import Execution
+from models.ids import uuid7
 from models.schedule import Occurrence, Schedule
 from models.script import Script
 from models.tenancy import as_system
@@ -70,6 +72,17 @@ class _Due:
     tenant_is_active: bool
 
 
+@dataclass(frozen=True)
+class _Plan:
+    due: _Due
+    verdicts: list[_Verdict]
+    next_run_at: datetime | None
+
+    @property
+    def runs(self) -> bool:
+        return any(not verdict.reason for verdict in self.verdicts)
+
+
 def fire_due(now: datetime | None = None) -> int:
     """Fires everything that is due; answers how many schedules it claimed."""
     total = 0
@@ -83,28 +96,32 @@ def fire_due(now: datetime | None = None) -> int:
 
 
 def _fire_batch(now: datetime) -> int:
+    plans = _plans(now)
+    if not _claim(plans):
+        # Somebody was quicker with one of them, so none of it counts; one by one the others are ours.
+        db.session.rollback()
+        plans = [plan for plan in _plans(now) if _claim([plan])]
+    started = _write(plans)
+    db.session.commit()
+    for late_by in started:
+        meters.observe("scheduler_lag_seconds", (utcnow() - late_by).total_seconds())
+    return len(plans)
+
+
+def _plans(now: datetime) -> list[_Plan]:
     found = _due(now)
     narrow = [due.schedule.id for due in found if due.schedule.overlap != "allow"]
     going, waiting = busy(narrow), _with_waiting(narrow)
-    claimed = 0
-    runs: list[tuple[Execution, datetime]] = []
-    for due in found:
-        schedule = due.schedule
-        try:
-            verdicts = _verdicts(due, now, is_going=schedule.id in going, has_waiting=schedule.id in waiting)
-            next_run_at = schedule_times.due_at(schedule, now)
-        except (CronError, ZoneInfoNotFoundError, ValueError):
-            log.exception("schedule %s cannot be read; it is put aside", schedule.id)
-            verdicts, next_run_at = [], None
-        if not _claim(schedule, next_run_at, ran=any(not verdict.reason for verdict in verdicts)):
-            continue
-        claimed += 1
-        runs += _write(due, verdicts)
-    _hand_over([run for run, _slot in runs])
-    db.session.commit()
-    for _run, slot in runs:
-        meters.observe("scheduler_lag_seconds", (utcnow() - slot).total_seconds())
-    return claimed
+    return [_plan(due, now, due.schedule.id in going, due.schedule.id in waiting) for due in found]
+
+
+def _plan(due: _Due, now: datetime, is_going: bool, has_waiting: bool) -> _Plan:
+    try:
+        verdicts = _verdicts(due, now, is_going=is_going, has_waiting=has_waiting)
+        return _Plan(due, verdicts, schedule_times.due_at(due.schedule, now))
+    except (CronError, ZoneInfoNotFoundError, ValueError):
+        log.exception("schedule %s cannot be read; it is put aside", due.schedule.id)
+        return _Plan(due, [], None)
 
 
 def _due(now: datetime) -> list[_Due]:
@@ -121,12 +138,17 @@ def _due(now: datetime) -> list[_Due]:
     return [_Due(*row) for row in rows]
 
 
-def _claim(schedule: Schedule, next_run_at: datetime | None, *, ran: bool) -> bool:
-    last_run_at = utcnow() if ran else schedule.last_run_at
-    changed = db.session.execute(
-        _CLAIM, {"claimed": schedule.id, "found": schedule.next_run_at, "next": next_run_at, "last": last_run_at}
-    )
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+def _claim(plans: Sequence[_Plan]) -> bool:
+    """All of them, or false: then the transaction holds a part, and must not be kept."""
+    if not plans:
+        return True
+    now = utcnow()
+    changed = db.session.execute(_CLAIM, [
+        {"claimed": plan.due.schedule.id, "found": plan.due.schedule.next_run_at, "next": plan.next_run_at,
+         "last": now if plan.runs else plan.due.schedule.last_run_at}
+        for plan in plans
+    ])  # fmt: skip
+    return bool(changed.rowcount == len(plans))  # type: ignore[attr-defined]
 
 
 def _verdicts(due: _Due, now: datetime, *, is_going: bool, has_waiting: bool) -> list[_Verdict]:
@@ -177,25 +199,40 @@ def _second_showings(schedule: Schedule, slots: Sequence[Slot]) -> list[datetime
     return [slot.wall.replace(tzinfo=zone, fold=1) for slot in slots if slot.mark == REPEAT]
 
 
-def _write(due: _Due, verdicts: Sequence[_Verdict]) -> list[tuple[Execution, datetime]]:
-    schedule, runs = due.schedule, []
-    for verdict in verdicts:
-        run = _run_of(schedule, due.script) if verdict.runs_now else None
-        if run:
-            runs.append((run, verdict.slot + schedule_times.delay(schedule)))
-        db.session.add(Occurrence(
-            tenant_id=schedule.tenant_id, schedule_id=schedule.id, due_at=verdict.slot,
-            outcome="skipped" if verdict.reason else "ran", reason=verdict.reason, execution_id=run.id if run else None,
-        ))  # fmt: skip
+def _write(plans: Sequence[_Plan]) -> list[datetime]:
+    """The ledger, then runs for those rows that are new: a slot has one row, whatever moved since (a clock that was set
+    back, a spread that was changed). Answers when each run should have begun."""
+    told = [(plan.due, verdict, uuid7()) for plan in plans for verdict in plan.verdicts]
+    new = _record([
+        {"tenant_id": due.schedule.tenant_id, "schedule_id": due.schedule.id, "due_at": verdict.slot, "id": uuid7(),
+         "outcome": "skipped" if verdict.reason else "ran", "reason": verdict.reason,
+         "execution_id": run_id if verdict.runs_now else None}
+        for due, verdict, run_id in told
+    ])  # fmt: skip
+    fresh = [item for item in told if (item[0].schedule.id, item[1].slot) in new]
+    for _due, verdict, _run_id in fresh:
         meters.count("occurrences_total", outcome=verdict.reason or "ran")
-    return runs
+    starting = [item for item in fresh if item[1].runs_now]
+    _hand_over([_run_of(due.schedule, due.script, run_id) for due, _verdict, run_id in starting])
+    return [verdict.slot + schedule_times.delay(due.schedule) for due, verdict, _run_id in starting]
 
 
-def _run_of(schedule: Schedule, script: Script) -> Execution:
+def _record(rows: Sequence[dict[str, Any]]) -> set[tuple[UUID, datetime]]:
+    """Answers which of them were not there yet."""
+    if not rows:
+        return set()
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    added = db.session.execute(
+        insert(Occurrence).on_conflict_do_nothing().returning(Occurrence.schedule_id, Occurrence.due_at), list(rows)
+    )
+    return {(schedule_id, due_at) for schedule_id, due_at in added}
+
+
+def _run_of(schedule: Schedule, script: Script, run_id: UUID) -> Execution:
     run = queued(script, Wanted(
         trigger="cron", triggered_by="system", input=schedule.input, trigger_id=schedule.id, label=schedule.cron,
     ))  # fmt: skip
-    run.tenant_id = schedule.tenant_id
+    run.id, run.tenant_id = run_id, schedule.tenant_id
     return run
 
 
@@ -252,9 +289,8 @@ def _release(waiting: Occurrence, due: _Due) -> Execution | None:
     if reason := _standing_reason(due):
         waiting.outcome, waiting.reason = "skipped", reason
         return None
-    run = _run_of(due.schedule, due.script)
-    waiting.execution_id = run.id
-    return run
+    waiting.execution_id = uuid7()
+    return _run_of(due.schedule, due.script, waiting.execution_id)
 
 
 # ---- housekeeping

@@ -215,6 +215,31 @@ def test_a_spread_delays_the_run_and_not_the_slot(hourly):
     assert kept(schedule).next_run_at == late + HOUR
 
 
+def test_a_slot_that_has_its_row_is_not_run_again_whatever_is_changed(author, hourly):
+    schedule, other = hourly(), hourly()
+    fire(NOON)
+    arm(schedule, NOON)  # as a longer spread would, or a clock that was set back
+    fire(NOON + timedelta(seconds=5))
+    assert ledger(schedule) == ledger(other) == [("12:00", "ran", "")]
+    assert kept(schedule).next_run_at == NOON + HOUR
+    assert len(runs()) == 2
+
+
+def test_one_that_was_taken_by_another_does_not_hold_up_the_batch(hourly, monkeypatch):
+    taken, sound = hourly(), hourly()
+    found = firing._due
+
+    def somebody_takes_one(now: datetime) -> list[object]:
+        rows = found(now)
+        db.session.execute(update(Schedule).where(Schedule.id == taken.id).values(next_run_at=NOON + HOUR)
+                           .execution_options(synchronize_session=False))  # fmt: skip
+        return rows
+
+    monkeypatch.setattr(firing, "_due", somebody_takes_one)
+    assert fire(NOON) == 1
+    assert (ledger(taken), ledger(sound)) == ([], [("12:00", "ran", "")])
+
+
 def test_the_last_slot_before_the_end_runs_and_then_it_is_over(hourly):
     schedule = hourly(ends_at="2026-11-23T13:00:00Z")
     fire(NOON)
