@@ -1,7 +1,7 @@
 """What makes a script run by itself, as one document: kept with every version, shown in lists, compared in diffs."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +12,21 @@ from models.endpoint import Endpoint, EndpointRoute
 from models.schedule import Schedule
 from models.subscription import Subscription
 
-KINDS = {"schedules": Schedule, "endpoints": Endpoint, "subscriptions": Subscription}
+KINDS: dict[str, Any] = {"schedules": Schedule, "endpoints": Endpoint, "subscriptions": Subscription}
 
 
 def facts(script_id: UUID) -> dict[str, list[dict[str, Any]]]:
     """What a version keeps of them: their settings, not their state."""
-    return {
-        "schedules": [schedule_facts(row) for row in _rows(Schedule, script_id)],
-        "endpoints": [endpoint_facts(row) for row in _rows(Endpoint, script_id)],
-        "subscriptions": [subscription_facts(row) for row in _rows(Subscription, script_id)],
-    }
+    return facts_of([script_id])[script_id]
+
+
+def facts_of(script_ids: Iterable[UUID]) -> dict[UUID, dict[str, list[dict[str, Any]]]]:
+    """The same of many scripts, in as many queries as of one."""
+    found: dict[UUID, dict[str, list[dict[str, Any]]]] = {id_: {kind: [] for kind in KINDS} for id_ in script_ids}
+    for kind, model in KINDS.items():
+        for row in db.session.scalars(select(model).where(model.script_id.in_(found)).order_by(model.id)):
+            found[row.script_id][kind].append(_FACTS[kind](row))
+    return found
 
 
 def schedule_facts(row: Schedule) -> dict[str, Any]:
@@ -45,6 +50,11 @@ def subscription_facts(row: Subscription) -> dict[str, Any]:
         "id": str(row.id), "event_type": row.event_type, "filter": row.filter, "enabled": row.enabled,
         "allow_self": row.allow_self,
     }  # fmt: skip
+
+
+_FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "schedules": schedule_facts, "endpoints": endpoint_facts, "subscriptions": subscription_facts,
+}  # fmt: skip
 
 
 def kinds(script_ids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""Which scripts go out, a hundred at a time: a tenant may have ten thousand."""
+"""Which scripts go out."""
 
 from collections.abc import Iterator, Sequence
 from uuid import UUID
@@ -9,9 +9,8 @@ from sqlalchemy.orm import undefer
 from models.base import db
 from models.script import Script
 from services import scripts
+from services.bundles.documents import AT_ONCE
 from services.identity import Principal, require
-
-AT_ONCE = 100
 
 
 def one(actor: Principal, script_id: UUID) -> list[Script]:
