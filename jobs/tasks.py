@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 # Somebody in another process may have made room: how soon to look again.
 LOOK_AGAIN_S = 0.25
 # Between two turns of the clerk. What ends and what may begin meanwhile shares a transaction.
-TURN_EVERY_S = 0.01
+TURN_EVERY_S = 0.02
 
 
 def take(runs: Sequence[Sequence[str]]) -> None:

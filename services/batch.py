@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Table, bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.base import db, utcnow
+from models.database import reading
 from models.event import Event
 from models.execution import Execution
 from models.script import Script
@@ -80,9 +81,11 @@ def turn(ended: Sequence[Ended], wanted: Collection[UUID]) -> Turn:
         if written:
             _finish(connection, written)
         rows = _claim(connection, wanted) if wanted else []
+        db.session.commit()  # reading takes its time, and on SQLite nobody else could write meanwhile
         usual = [row for row in rows if row.user_id is None and row.test_source is None and row.trigger == "event"]
-        begun = _build(connection, usual) if usual else []
-        db.session.commit()
+        with reading():
+            begun = _build(db.session.connection(), usual) if usual else []
+            db.session.commit()
     known = {call.execution_id for call in begun}
     begun += [call for row in rows if row.id not in known and (call := _build_alone(row.tenant_id, row.id))]
     return Turn(begun, [one for one in ended if one.call.tenant_id in listeners])

@@ -175,17 +175,6 @@ def prune() -> None:
         db.session.commit()
 
 
-def as_json_document(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": str(letter.id), "script_id": str(letter.script_id),
-        "execution_id": str(letter.execution_id) if letter.execution_id else None, "event_type": letter.event_type,
-        "event_data": letter.event_data, "error": letter.error, "attempts": letter.attempts,
-        "failed_at": letter.failed_at.isoformat(), "version": letter.version_number,
-        "resolved_at": letter.resolved_at.isoformat() if letter.resolved_at else None, "resolution": letter.resolution,
-        "note": letter.note,
-    }  # fmt: skip
-
-
 def _matching(query: Any, wanted: Filters) -> Any:
     if wanted.script_id:
         query = query.where(DeadLetter.script_id == wanted.script_id)

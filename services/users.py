@@ -14,7 +14,7 @@ from models.base import db
 from models.role import Role
 from models.tenancy import as_system
 from models.user import User
-from services import accounts, audit
+from services import accounts, audit, happenings
 from services.audit import Target
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.identity import Principal, require
@@ -58,6 +58,7 @@ def invite(actor: Principal, email: str, role_id: UUID, *, first_name: str = "",
     db.session.add(user)
     _flush_unique(email)
     audit.record(actor, "user.invited", _target(user), after={"email": email, "role": role.name})
+    happenings.announce("dastgoh.user.created", {"id": str(user.id), "email": email})
     db.session.commit()
     return Invitation(user, secret)
 
@@ -85,6 +86,7 @@ def update(actor: Principal, user_id: UUID, *, first_name: str, last_name: str, 
     db.session.flush()
     _keep_an_admin()
     audit.record(actor, "user.updated", _target(user), before=before, after={**_facts(user), "role": role.name})
+    happenings.announce("dastgoh.user.updated", {"id": str(user.id), "email": user.email})
     db.session.commit()
     return user
 

@@ -33,7 +33,7 @@ def body(allowed: Iterable[str]) -> dict[str, Any]:
         abort(415)
     try:
         given = request.get_json()
-    except BadRequest:
+    except (BadRequest, RecursionError):
         raise Invalid("The body is not JSON.") from None
     if not isinstance(given, dict):
         raise Invalid("The body must be a JSON object.")
