@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Update, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.base import db, utcnow
@@ -50,12 +50,10 @@ def begin(facts: RunFacts, key: str, holder: str, lease_ends: datetime) -> Done 
 
 
 def finish(facts: RunFacts, key: str, holder: str, value: Any) -> None:
-    if len(json.dumps(value, ensure_ascii=False)) > MOST_BYTES:
+    if len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) > MOST_BYTES:
         raise Invalid("sdk.once keeps a result of at most %(most)s bytes.", most=MOST_BYTES)
     kept = update(KvEntry).where(*_held(facts, key, holder))
-    changed = db.session.execute(kept.values(holder="", value=storable(value), expires_at=utcnow() + KEPT)).rowcount
-    db.session.commit()
-    if not changed:
+    if not _changed(kept.values(holder="", value=storable(value), expires_at=utcnow() + KEPT)):
         raise Conflict("sdk.once: another run holds this key by now.")
 
 
@@ -85,9 +83,14 @@ def _add(entry: KvEntry) -> Held | Busy:
 def _take_over(entry: KvEntry, holder: str, lease_ends: datetime) -> Held | Busy:
     as_found = (KvEntry.id == entry.id, KvEntry.holder == entry.holder, KvEntry.expires_at == entry.expires_at)
     taken = update(KvEntry).where(*as_found).values(holder=holder, value=None, expires_at=lease_ends)
-    changed = db.session.execute(taken, execution_options={"synchronize_session": False}).rowcount
+    return Held() if _changed(taken) else Busy()
+
+
+def _changed(statement: Update) -> bool:
+    """Whether the row was still as the statement expects it."""
+    done = db.session.execute(statement, execution_options={"synchronize_session": False})
     db.session.commit()
-    return Held() if changed else Busy()
+    return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _held(facts: RunFacts, key: str, holder: str) -> tuple[Any, ...]:

@@ -64,7 +64,7 @@ def create(actor: Principal, name: str, value: str, description: str = "") -> Se
         raise Invalid(
             "A name begins with a letter and has letters, digits, dots, hyphens and underscores.", field="name"
         )
-    if db.session.scalar(select(func.count()).select_from(Secret)) >= MOST:
+    if (db.session.scalar(select(func.count()).select_from(Secret)) or 0) >= MOST:
         raise Conflict("A business has at most %(count)s secrets.", count=MOST)
     secret = Secret(id=uuid7(), name=name)
     _fill(actor, secret, value, description)
