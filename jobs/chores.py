@@ -1,7 +1,7 @@
 """What the scheduler process does, and how often."""
 
 from jobs.scheduler import Chore
-from services import audit, executions, firing, once
+from services import audit, dead_letters, event_log, executions, firing, once
 
 _HOUR = 3600.0
 
@@ -11,6 +11,8 @@ CHORES = (
     Chore("arm schedules without a next slot", every_s=60.0, run=firing.rearm),
     Chore("finish lost runs and hand over unclaimed ones", every_s=0.5, run=executions.sweep),
     Chore("prune the ledger of schedules", every_s=_HOUR, run=firing.prune),
+    Chore("prune events", every_s=_HOUR, run=event_log.prune),
+    Chore("prune dead letters", every_s=_HOUR, run=dead_letters.prune),
     Chore("prune the audit log", every_s=_HOUR, run=audit.prune),
     Chore("forget old results of sdk.once", every_s=_HOUR, run=once.prune),
 )

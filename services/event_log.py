@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import undefer
 
-from models.base import db
+from models.base import db, utcnow
 from models.event import Event
 from models.execution import Execution
 from models.script import Script
 from models.subscription import Subscription
+from models.tenancy import as_system
+from models.tenant import Tenant
 from services import events, filters
 from services.errors import NotFound
 from services.filter_index import patterns
@@ -22,6 +24,7 @@ from services.identity import Principal, require
 from services.paging import Page, keyset
 
 MOST_IN_CHAIN = 100
+RETENTION_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -144,3 +147,15 @@ def scripts_of(script_ids: Iterable[UUID]) -> dict[UUID, Script]:
     """Names beside runs, letters and subscriptions; deleted scripts as well, for history stays readable."""
     rows = db.session.scalars(select(Script).where(Script.id.in_(set(script_ids))))
     return {script.id: script for script in rows}
+
+
+def prune() -> None:
+    """Past each tenant's retention events go; runs and dead letters keep what they need of them."""
+    with as_system(db.session):
+        for tenant in db.session.scalars(select(Tenant)).all():
+            before = utcnow() - timedelta(days=tenant.retention.get("events", RETENTION_DAYS))
+            db.session.execute(
+                delete(Event).where(Event.tenant_id == tenant.id, Event.created_at < before)
+                .execution_options(synchronize_session=False)
+            )  # fmt: skip
+        db.session.commit()

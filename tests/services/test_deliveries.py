@@ -11,7 +11,7 @@ from sqlalchemy.orm import undefer
 from models import DeadLetter, Event, Execution, OutboxEntry, Script, db
 from models.base import utcnow
 from models.tenancy import as_system
-from services import dead_letters, executions, process, scripts, subscriptions, sweeping
+from services import dead_letters, event_log, executions, process, scripts, subscriptions, sweeping
 from services.dead_letters import Filters
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.events import publish
@@ -264,6 +264,21 @@ def test_old_letters_go_by_the_tenants_retention(author: Principal) -> None:
     dead_letters.prune()
 
     assert [one.id for one in letters()] == [new.id]
+
+
+def test_old_events_go_and_leave_runs_and_letters_readable(author: Principal) -> None:
+    subscribed(author, "throw new sdk.Fatal('x')")
+    letter = fail_for_good(author, {"total": 7})
+    with as_system(db.session):
+        db.session.execute(update(Event).values(created_at=utcnow() - timedelta(days=91)))
+        db.session.commit()
+    event_log.prune()
+
+    assert db.session.scalars(select(Event.id)).all() == []
+    kept = dead_letters.get(author, letter.id)
+    assert (kept.event_id, kept.event_data) == (None, {"total": 7})
+    again = dead_letters.replay(author, letter.id)
+    assert db.session.scalars(select(Event.id)).all() == [again.event_id]
 
 
 def test_bob_only_reads_and_charlie_finds_nothing(
