@@ -20,7 +20,7 @@ from settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SLOTS = 1_000
-KILLS = 6
+KILLS = 4
 SCHEDULER = """
 import time
 from app import create_app
@@ -78,6 +78,7 @@ def wait_until_done(app: Flask, seconds: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_two_schedulers_killed_at_random_run_each_slot_once(app, due_now, start_scheduler):
     chance = random.Random(7)
     for round_ in range(KILLS + 1):
