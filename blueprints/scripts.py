@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from blueprints.errors import attempt, sentence
@@ -24,6 +25,11 @@ bp = Blueprint("scripts", __name__, url_prefix="/scripts")
 
 TIMELINE = 5
 CHIPS = 4
+# Sentences that stand in the classes of refusals, where the collection of texts does not look.
+SAID_BY_CLASSES = (
+    _l("Somebody saved version %(version)s meanwhile."),
+    _l("Line %(line)s, column %(column)s: %(what)s. The script is enabled; saving it like this disables it."),
+)
 STARTER = """\
 const {{ name = 'world' }} = context.input ?? {{}};
 
