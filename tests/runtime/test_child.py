@@ -84,7 +84,25 @@ class Parent:
 
 
 @pytest.fixture
-def parent() -> Iterator[Parent]:
+def _traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """V8 makes the isolates' threads itself: whoever measures or debugs other threads would not see these."""
+
+    def trace(owner: type, name: str) -> None:
+        original = getattr(owner, name)
+
+        def traced(*arguments: Any) -> None:
+            if sys.gettrace() is None:
+                sys.settrace(threading.gettrace())
+            original(*arguments)
+
+        monkeypatch.setattr(owner, name, traced)
+
+    trace(driver.Isolate, "_called_back")
+    trace(rejections.Rejections, "_told")
+
+
+@pytest.fixture
+def parent(_traced: None) -> Iterator[Parent]:
     parent = Parent()
     assert parent.hear()[0] == READY
     yield parent
@@ -149,6 +167,47 @@ def test_it_keeps_time_and_sheds_the_middle_of_a_flood(parent: Parent) -> None:
     assert len(lines) + dropped == 100
 
 
+def test_timers_fire_again_and_rejections_are_told(parent: Parent) -> None:
+    parent.run("""let ticks = 0; const id = setInterval(() => { if (++ticks === 3) clearInterval(id); }, 1);
+        const gone = setTimeout(() => console.log('never'), 5); clearTimeout(gone);
+        Promise.reject(new Error('a')); Promise.reject('b').then(() => 1); const late = Promise.reject(1); await null; late.catch(() => 1);
+        await sdk.sleep(30); return ticks""")
+    kind, heard = parent.hear()
+    assert kind == LOGS
+    assert [line["message"].split("\n")[0] for line in heard["lines"]] == ["Unhandled rejection: Error: a"]
+    assert parent.hear()[1]["lines"][0]["message"] == "Unhandled rejection: b"
+    assert parent.hear() == (VALUE, 3)
+    assert parent.hear()[0] == END
+
+
+def test_a_flood_is_shed_in_between_too(parent: Parent) -> None:
+    parent.run("for (let i = 0; i < 40; i++) { console.log(i); if (i % 10 === 9) await sdk.sleep(130) } return 'done'")
+    heard = [parent.hear()]
+    while heard[-1][0] != END:
+        heard.append(parent.hear())
+    lines = [line["message"] for kind, batch in heard if kind == LOGS for line in batch["lines"]]
+    dropped = sum(batch["dropped"] for kind, batch in heard if kind == LOGS)
+    assert len(lines) + dropped == 40
+    assert lines[-1] == "39"
+
+
+def test_long_and_wide_messages_come_in_parts(parent: Parent) -> None:
+    assert parent.value("return 'x'.repeat(200000)") == "x" * 200_000
+    assert parent.value("return 'ў'.repeat(100000)") == "ў" * 100_000
+
+
+def test_memory_beyond_the_limit_ends_the_run_wherever_it_is_used(parent: Parent) -> None:
+    parent.run("await null; const a = []; for (;;) a.push({})", memory=20 * 2**20)
+    kind, report = parent.hear()
+    assert (kind, report["fixed"]) == (ERROR, "MEMORY_LIMIT")
+    assert parent.hear()[0] == END
+
+
+def test_the_least_used_hot_script_is_forgotten(parent: Parent) -> None:
+    for source in ("return 1", "return 2", "return 1"):
+        assert parent.value(source, keep=True) == int(source[-1])
+
+
 def test_an_order_that_comes_early_is_put_aside(parent: Parent) -> None:
     parent.run("return 1")
     assert parent.hear()[0] == VALUE
@@ -160,6 +219,16 @@ def test_digests_refuse_what_they_do_not_know() -> None:
     def error(operation: str, *arguments: Any) -> str:
         return str(json.loads(digests.answer(json.dumps([operation, arguments])))["error"])
 
+    def value(operation: str, *arguments: Any) -> Any:
+        return json.loads(digests.answer(json.dumps([operation, arguments])))["value"]
+
+    key, text = {"hex": "6b6579"}, {"text": "message"}
+    assert value("hmac", "sha256", key, text, "hex")[:8] == "6e9ef29b"
+    assert value("hash", "MD5", text, "base64") == "eOcxAn2P1Q7WQjQLfJpjsw=="
+    assert value("hash", "SHA-1", text, "base64url") == "b5ua881ui4pzws3O03_p9ZIm4n0"
+    assert value("equal", text, text) is True
+    assert len(value("bytes", 4)) == 8
+    assert len(value("uuid")) == 36
     assert "algorithm" in error("hash", "md4", {"text": ""}, "hex")
     assert "encoding" in error("hash", "SHA-256", {"text": ""}, "latin")
     assert "0 to" in error("bytes", 10**9)
