@@ -246,6 +246,34 @@ def test_two_tabs_do_not_overwrite_each_others_text(desk: Callable[..., Desk]) -
     assert sorted(draft["text"][-6:] for draft in first.drafts()) == ["// one", "// two"]
 
 
+def test_a_full_browser_gives_up_its_oldest_draft_for_the_newest(desk: Callable[..., Desk]) -> None:
+    editor = desk().open()
+    editor.page.evaluate("""() => {
+      const old = (name, at, size) => localStorage.setItem(`dastgoh:draft:x:${name}`,
+        JSON.stringify([{ id: name, text: 'x'.repeat(size), at: Date.now() - at }]));
+      old('older', 2000, 2000000); old('newer', 1000, 2000000);
+      for (let size = 1000000; size > 100; size /= 2) try { localStorage[`filled-${size}`] = 'x'.repeat(size); } catch { /* full */ }
+    }""")
+    editor.write_at_the_end("// mine " + "m" * 100)
+    wait_until(
+        editor.page, lambda: [len(each["text"]) < 1000 for each in editor.drafts()] in ([True, False], [False, True])
+    )
+    assert {each["id"] for each in editor.drafts()} > {"newer"}
+
+
+def test_what_was_sent_from_another_page_is_no_draft_once_it_is_saved(desk: Callable[..., Desk]) -> None:
+    editor = desk().open()
+    editor.page.evaluate("""() => {
+      const { owner } = JSON.parse(document.querySelector('[data-editor]').dataset.options);
+      const { defaultValue: text } = document.querySelector('#source');
+      const entries = [{ id: 'a', text, sent: true, at: Date.now() }, { id: 'b', text: 'not sent', at: Date.now() }];
+      localStorage.setItem(`dastgoh:draft:${owner}:script:new`, JSON.stringify(entries));
+    }""")
+    editor.page.reload()
+    editor.ready()
+    assert [each["id"] for each in editor.drafts()] == ["b"]
+
+
 def test_leaving_with_unsaved_text_warns_and_leaving_without_does_not(desk: Callable[..., Desk]) -> None:
     editor = desk().open()
     asked: list[str] = []

@@ -1,11 +1,12 @@
 // Two texts in Monaco, in the place of the table the server wrote.
 import { commonOptions, loadMonaco, turn } from './monaco.js';
+import { store, stored } from './storage.js';
 
-const LAYOUT = 'dastgoh:diff-layout';
+const LAYOUT = 'dastgoh:diff-layout'; // kept for the next time
 const roomy = window.matchMedia('(min-width: 700px)');
 const shown = new Set();
 
-const isInline = () => localStorage.getItem(LAYOUT) === 'inline';
+const isInline = () => stored('localStorage', LAYOUT) === 'inline';
 
 /** Show how `modified` differs from `original` in `host`; `ready` resolves when the difference has been worked out. */
 export function compare({ monaco }, host, original, modified, { language, labels }) {
@@ -50,9 +51,9 @@ export class Difference {
     this.#fit();
   }
 
-  /** The reader chose "side" or "inline"; kept for the next time. */
+  /** The reader chose "side" or "inline". */
   static choose(layout) {
-    localStorage.setItem(LAYOUT, layout);
+    store('localStorage', LAYOUT, layout);
     for (const difference of shown) difference.#showLayout();
   }
 

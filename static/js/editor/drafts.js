@@ -1,22 +1,14 @@
 // Unsaved text in this browser. Each opened page writes an entry of its own, so that two tabs never overwrite one another.
+import { forget, namesIn, store, stored } from './storage.js';
+
+const AREA = 'localStorage';
 const PREFIX = 'dastgoh:draft:';
 const MOST_ENTRIES = 3;
 const KEPT_DAYS = 30;
 
-const read = (name) => {
-  try {
-    return JSON.parse(localStorage.getItem(name)) ?? [];
-  } catch {
-    return [];
-  }
-};
-
-function write(name, entries) {
-  if (entries.length) localStorage.setItem(name, JSON.stringify(entries));
-  else localStorage.removeItem(name);
-}
-
-const names = () => Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+const read = (name) => stored(AREA, name) ?? [];
+const write = (name, entries) => (entries.length ? store(AREA, name, entries) : forget(AREA, name));
+const names = () => namesIn(AREA).filter((name) => name.startsWith(PREFIX));
 
 /** Make room by giving up the oldest entry of all; false when nothing is left to give up. */
 function forgetOldest(except) {
@@ -44,14 +36,8 @@ export class Drafts {
   /** `sent`: on its way to the server; where it arrives, settle() finds it. */
   keep(text, version, sent = false) {
     const entry = { id: this.id, text, version, sent, at: Date.now() };
-    const entries = [entry, ...this.others()].slice(0, MOST_ENTRIES);
-    for (;;) {
-      try {
-        return write(this.name, entries);
-      } catch { // the browser's storage is full, or closed to us
-        if (!forgetOldest(this.id)) return undefined;
-      }
-    }
+    const isKept = () => store(AREA, this.name, [entry, ...this.others()].slice(0, MOST_ENTRIES));
+    while (!isKept() && forgetOldest(this.id));
   }
 
   /** What was sent from another page, such as the one for a new script, is saved once it comes back as a saved text. */

@@ -7,6 +7,7 @@ import { Drafts } from './drafts.js';
 import { loadMonaco, turn } from './monaco.js';
 import { Plain } from './plain.js';
 import { Status } from './status.js';
+import { store, stored } from './storage.js';
 
 const DRAFT_PAUSE_MS = 300;
 const roomy = window.matchMedia('(min-width: 700px)'); // phones have keyboards of their own, which know textareas best
@@ -71,7 +72,6 @@ export class Editor {
     if (!tools || this.stop.signal.aborted || !roomy.matches || !(this.surface instanceof Plain)) return;
     const box = this.root.querySelector('[data-editor-box]');
     this.#use(() => new Code({ tools, box, field, kind, words, options, ...this.#listeners() }));
-    for (const button of this.#formatters()) button.hidden = this.readOnly;
     this.root.dataset.ready = 'shown';
   }
 
@@ -84,11 +84,9 @@ export class Editor {
     if (remembered) this.surface.return(remembered);
     if (hasFocus) this.surface.focus();
     this.#showProblems();
+    const formatters = document.querySelectorAll(`[data-editor-format="${CSS.escape(this.id)}"]`);
+    for (const button of formatters) button.hidden = this.readOnly || this.surface instanceof Plain;
     delete this.root.dataset.ready;
-  }
-
-  #formatters() {
-    return document.querySelectorAll(`[data-editor-format="${CSS.escape(this.id)}"]`);
   }
 
   #changed() {
@@ -202,7 +200,10 @@ export class Editor {
     const host = dialog.querySelector('[data-compare-host]');
     dialog.showModal();
     const labels = [...dialog.querySelectorAll('.diff-editor-head > span')].map(({ textContent }) => textContent);
-    const difference = compare(await loadMonaco(this.assets), host, this.text, this.offered.text, { language: this.kind, labels });
+    const tools = await loadMonaco(this.assets).catch(() => null);
+    host.textContent = tools ? '' : this.offered.text; // to be read at least
+    if (!tools) return;
+    const difference = compare(tools, host, this.text, this.offered.text, { language: this.kind, labels });
     const close = () => difference.dispose();
     if (dialog.open) dialog.addEventListener('close', close, { once: true, signal: this.stop.signal });
     else close();
@@ -256,11 +257,11 @@ export class Editor {
 
   remember() {
     if (!this.leaving) this.#keepDraft();
-    sessionStorage.setItem(this.placeName, JSON.stringify({ ...this.surface.place, focus: this.surface.hasFocus }));
+    store('sessionStorage', this.placeName, this.surface.place);
   }
 
   #rememberedPlace() {
-    return JSON.parse(sessionStorage.getItem(this.placeName));
+    return stored('sessionStorage', this.placeName);
   }
 
   stands() {
