@@ -104,7 +104,11 @@ def save_retention(script_id: UUID) -> AnyResponse | tuple[str, int]:
     form = RetentionForm()
     policy = {name: form[name].data for name in versions.Retention.__dataclass_fields__}
     return _attempted(
-        script_id, form, Changes(retention=policy), lambda script: _settings_page(script, retention=form), "max_versions"
+        script_id,
+        form,
+        Changes(retention=policy),
+        lambda script: _settings_page(script, retention=form),
+        "max_versions",
     )
 
 
@@ -117,9 +121,7 @@ def _attempted(
     return _saved(script, "script_settings.settings")
 
 
-def _settings_page(
-    script: Script, details: DetailsForm | None = None, retention: RetentionForm | None = None
-) -> str:
+def _settings_page(script: Script, details: DetailsForm | None = None, retention: RetentionForm | None = None) -> str:
     named = {"name": script.name, "description": script.description, "tags": script.tags, "metadata": script.extra}
     policy = versions.Retention(**script.retention)
     return render_template(

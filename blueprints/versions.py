@@ -123,7 +123,9 @@ def _timeline(script: Script, limit: int) -> dict[str, Any]:
 
 def _comparison(old: ScriptVersion, new: ScriptVersion) -> dict[str, Any]:
     return {
-        "old": old, "new": new, "lines": diffs.lines_changed(old.source, new.source),
+        "old": old,
+        "new": new,
+        "lines": diffs.lines_changed(old.source, new.source),
         "changes": settings_diff(_settings(old), _settings(new)),
         "writers": authoring.names_of([old.created_by, new.created_by]),
     }

@@ -117,19 +117,19 @@ def save(
     may_disable: bool = True,
 ) -> Script:
     """As scripts.save, but who saves the code does not stumble over somebody who only saved limits, and the other way round."""
+
+    def attempt(base: int | None) -> Script:
+        return scripts.save(actor, script_id, changes, base_version=base, note=note, may_disable=may_disable)
+
     try:
-        return scripts.save(
-            actor, script_id, changes, base_version=base_version, note=note, may_disable=may_disable
-        )
+        return attempt(base_version)
     except Stale as stale:
         current = stale.script
         touched = _is_touched(current, base_version or 0, changes)
         db.session.rollback()
         if touched:
             raise
-        return scripts.save(
-            actor, script_id, changes, base_version=current.version, note=note, may_disable=may_disable
-        )
+        return attempt(current.version)
 
 
 def _is_touched(current: Script, base_version: int, changes: Changes) -> bool:

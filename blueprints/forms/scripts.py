@@ -55,7 +55,9 @@ class DetailsForm(FlaskForm):
     name = StringField(_l("Name"), filters=[clean], validators=_NAME)
     description = TextAreaField(_l("Description"), filters=[clean], validators=[Length(max=2000)])
     tags = TagsField(_l("Tags"), description=_l("Words with commas between them."))
-    metadata = JsonField(_l("Metadata"), description=_l("A JSON object for programs of your own; Dastgoh only keeps it."))
+    metadata = JsonField(
+        _l("Metadata"), description=_l("A JSON object for programs of your own; Dastgoh only keeps it.")
+    )
 
 
 class RetentionForm(FlaskForm):

@@ -210,9 +210,7 @@ def test_who_only_changes_limits_is_in_nobodys_way(
     author.expect_version(3)
 
 
-def test_a_syntax_error_asks_before_it_disables(
-    sit_down: Callable[..., Author], alice: Person, script: Script
-) -> None:
+def test_a_syntax_error_asks_before_it_disables(sit_down: Callable[..., Author], alice: Person, script: Script) -> None:
     author = sit_down(alice).open(f"/scripts/{script.id}")
     author.write("return );")
     author.save()
@@ -268,6 +266,7 @@ def test_an_input_that_does_not_fit_is_marked_at_its_field(
     field.fill("7")
     author.page.get_by_role("button", name="Save as sample").click()
     expect(author.page.locator("#toasts")).to_contain_text("sample input is saved")
+    expect(author.panel).to_contain_text("Not started")
     author.page.reload()
     expect(author.page.get_by_label("limit")).to_have_value("7")
     author.page.get_by_role("button", name="Execute").click()

@@ -66,7 +66,14 @@ def writing(script: Script) -> list[str]:
 def test_alice_sees_every_page_of_a_script(alice: Person, script: Script, sign_in: SignIn) -> None:
     browser = sign_in(alice)
     at = f"/scripts/{script.id}"
-    pages = [*reading(script), "/scripts/new", f"{at}/delete", f"{at}/versions/1/restore", f"{at}/input", f"{at}/inputs"]
+    pages = [
+        *reading(script),
+        "/scripts/new",
+        f"{at}/delete",
+        f"{at}/versions/1/restore",
+        f"{at}/input",
+        f"{at}/inputs",
+    ]
 
     assert {page: browser.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
 
@@ -114,10 +121,14 @@ def test_nobody_finds_a_script_that_never_was(alice: Person, sign_in: SignIn) ->
     assert browser.get("/scripts/not-an-id").status_code == 404
 
 
-def test_creating_opens_the_new_script(alice: Person, sign_in: SignIn, script: Script, now: Callable[..., Script]) -> None:
+def test_creating_opens_the_new_script(
+    alice: Person, sign_in: SignIn, script: Script, now: Callable[..., Script]
+) -> None:
     browser = sign_in(alice)
     browser.get("/scripts/new")
-    answer = browser.post("/scripts/new", name="  Count   orders ", description="Every morning", source="return 1;\r\nreturn 2;")
+    answer = browser.post(
+        "/scripts/new", name="  Count   orders ", description="Every morning", source="return 1;\r\nreturn 2;"
+    )
 
     assert answer.status_code == 303
     made = now(UUID(answer.headers["Location"].rsplit("/", 1)[1]))
@@ -200,7 +211,13 @@ def test_a_stale_save_shows_both_and_stores_nothing(
 
     assert answer.status_code == 409
     assert now().source == "return 2;\n"
-    for shown in ("mine", "Theirs, version 2", "return 2;", "Somebody saved version 2 meanwhile.", 'name="over" value="2"'):
+    for shown in (
+        "mine",
+        "Theirs, version 2",
+        "return 2;",
+        "Somebody saved version 2 meanwhile.",
+        'name="over" value="2"',
+    ):
         assert shown in answer.text, shown
 
 
@@ -382,7 +399,9 @@ def test_limits_are_typed_in_the_units_of_people(
 ) -> None:
     browser = sign_in(alice)
     browser.get(f"/scripts/{script.id}/limits")
-    answer = browser.post(f"/scripts/{script.id}/limits", base_version="2", timeout_ms="1.5", max_output_bytes="2048", retries="0")
+    answer = browser.post(
+        f"/scripts/{script.id}/limits", base_version="2", timeout_ms="1.5", max_output_bytes="2048", retries="0"
+    )
 
     assert answer.status_code == 303
     assert now().limits == {"timeout_ms": 1500, "max_output_bytes": 2 * 1024 * 1024, "retries": 0}
@@ -443,8 +462,16 @@ def test_details_are_changed_without_a_version(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": ""}, {"tags": "x" * 41}, {"metadata": "{"}, {"metadata": "[1]"}, {"metadata": '{"a": NaN}'},
-              {"metadata": json.dumps({"a": "x" * 20_000})}, {"tags": ",".join(f"t{n}" for n in range(30))}]  # fmt: skip
+    "wrong",
+    [
+        {"name": ""},
+        {"tags": "x" * 41},
+        {"metadata": "{"},
+        {"metadata": "[1]"},
+        {"metadata": '{"a": NaN}'},
+        {"metadata": json.dumps({"a": "x" * 20_000})},
+        {"tags": ",".join(f"t{n}" for n in range(30))},
+    ],
 )
 def test_wrong_details_come_back(
     alice: Person, script: Script, sign_in: SignIn, now: Callable[..., Script], wrong: dict[str, str]
@@ -473,9 +500,7 @@ def test_retention_is_checked_and_kept(
 # --- what Execute is given
 
 
-def test_the_sample_fills_the_form(
-    alice: Person, script: Script, sign_in: SignIn, now: Callable[..., Script]
-) -> None:
+def test_the_sample_fills_the_form(alice: Person, script: Script, sign_in: SignIn, now: Callable[..., Script]) -> None:
     browser = sign_in(alice)
     browser.get(f"/scripts/{script.id}")
     answer = browser.post(f"/scripts/{script.id}/input", HTMX, **{"input.limit": "7", "input_mode": "form"})
@@ -575,7 +600,9 @@ def test_a_milestone_is_marked_and_unmarked(alice: Person, script: Script, sign_
     assert ">Milestone<" not in browser.get(f"/scripts/{script.id}/versions").text
 
 
-def test_older_versions_come_by_and_by(alice: Person, script: Script, sign_in: SignIn, app: Flask, acme: Tenant) -> None:
+def test_older_versions_come_by_and_by(
+    alice: Person, script: Script, sign_in: SignIn, app: Flask, acme: Tenant
+) -> None:
     with app.app_context(), as_tenant(db.session, acme.id):
         for number in range(30):
             scripts.save(alice.principal, script.id, Changes(source=f"return {number};"))
@@ -597,7 +624,9 @@ def test_numbers_say_nothing_of_tests_and_cancelled_runs(
     with app.app_context(), as_tenant(db.session, acme.id):
         for status, trigger, took in (("succeeded", "cron", 100), ("succeeded", "http", 200), ("succeeded", "event", 300),
                                       ("failed", "manual", 400), ("failed", "test", 1), ("cancelled", "manual", 1)):  # fmt: skip
-            db.session.add(Execution(script_id=script.id, version_number=2, trigger=trigger, status=status, run_ms=took))
+            db.session.add(
+                Execution(script_id=script.id, version_number=2, trigger=trigger, status=status, run_ms=took)
+            )
         db.session.commit()
     page = sign_in(alice).get(f"/scripts/{script.id}/numbers").text
 
