@@ -25,7 +25,7 @@ bp = Blueprint("script_settings", __name__, url_prefix="/scripts/<uuid:script_id
 @requires("scripts.read")
 def parameters(script_id: UUID) -> str:
     script = scripts.get(actor(), script_id)
-    return _parameters_page(script, DeclaredParameters(rows=script.parameters))  # type: ignore[arg-type]
+    return _parameters_page(script, DeclaredParameters(rows=script.parameters))
 
 
 @bp.post("/parameters")

@@ -99,7 +99,7 @@ def _refused(script_id: UUID, refusal: ServiceError, source: str, note: str, bas
     }  # fmt: skip
     if facts["is_stale"]:
         theirs = versions.get(actor(), script_id, script.version)
-        facts |= {"theirs": theirs, "their_author": authoring.names_of([theirs.created_by]).get(theirs.created_by)}
+        facts |= {"theirs": theirs, "their_author": authoring.name_of(theirs.created_by)}
     around = {} if wants_fragment() else _around(script)
     status = 409 if not isinstance(refusal, Invalid) else 422
     return render("scripts/show.html", "scripts/_save.html", status=status, script=script, **facts, **around)
@@ -181,7 +181,7 @@ def _head_facts(script: Script) -> dict[str, Any]:
         "more": len(chips) - CHIPS,
         "counts": {kind: len(rows) for kind, rows in kinds.items()},
         "triggers": sum(len(rows) for rows in kinds.values()),
-        "edited_by": authoring.names_of([script.updated_by]).get(script.updated_by) if script.updated_by else None,
+        "edited_by": authoring.name_of(script.updated_by),
     }
 
 

@@ -78,6 +78,10 @@ def names_of(user_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     return {person.id: person.full_name for person in people}
 
 
+def name_of(user_id: UUID | None) -> str:
+    return names_of([user_id]).get(user_id, "") if user_id else ""
+
+
 @dataclass(frozen=True, slots=True)
 class EarlierInput:
     id: UUID
