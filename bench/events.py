@@ -35,7 +35,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.stack import Stack
 
 SOURCE = "return context.event ? context.event.data.total * 2 : 0"
-CROWD, STEADY_S, PUBLISHERS = 800, 4.0, 2
+CROWD, STEADY_S, PUBLISHERS = 600, 3.0, 2
 
 RQ_NOOP = """
 import json, sys, time

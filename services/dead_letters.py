@@ -16,13 +16,14 @@ from models.execution import Execution
 from models.script import Script
 from models.tenancy import as_system
 from models.tenant import Tenant
-from services import audit, events, throttle, versions
+from services import audit, recording, throttle, versions
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
-from services.events import MAX_DATA_BYTES, Publication
+from services.events import MAX_DATA_BYTES
 from services.identity import Principal, require
 from services.paging import Page, keyset
 from services.queueing import Wanted, queued
+from services.recording import Publication
 from services.stored import as_json
 
 RETENTION_DAYS = 30
@@ -232,9 +233,9 @@ def _again(actor: Principal, letter: DeadLetter, version: str, event: Event | No
 
 def _event_of(letter: DeadLetter, data: Any) -> Event:
     """An event that nobody's subscription sees: the run that is wanted is made by hand."""
-    event = events.as_event(Publication(letter.event_type, data, source="replay"))
+    event = recording.as_event(Publication(letter.event_type, data, source="replay"))
     event.matched = 1
-    events.insert_event(event)
+    recording.insert_event(event)
     return event
 
 

@@ -16,7 +16,7 @@ from models.script import Script
 from models.subscription import Subscription
 from models.tenancy import as_system
 from models.tenant import Tenant
-from services import events, filters
+from services import filters, recording
 from services.errors import NotFound
 from services.filter_index import patterns
 from services.granted.facts import MAX_DEPTH
@@ -100,7 +100,7 @@ def considered(actor: Principal, event: Event) -> list[Considered]:
         .order_by(Script.name, Subscription.id)
     ).all()  # fmt: skip
     publisher = db.session.scalar(select(Execution.script_id).where(Execution.id == event.cause_id))
-    seen = events.as_seen(event)
+    seen = recording.as_seen(event)
     return [
         Considered(row, script, filters.explain(row.filter, seen), script.id == publisher and not row.allow_self)
         for row, script in rows

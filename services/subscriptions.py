@@ -13,7 +13,7 @@ from models.base import db, utcnow
 from models.event import Event
 from models.script import Script
 from models.subscription import Subscription
-from services import audit, event_types, events, filters, scripts
+from services import audit, event_types, filters, recording, scripts
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
 from services.filter_index import EVERYTHING, OWN, REST
@@ -151,7 +151,7 @@ def try_out(actor: Principal, event_type: object, filter: Any, limit: int = MOST
     pattern, checked = event_types.check_pattern(event_type), filters.check(filter)
     query = of_type(select(Event), pattern).options(undefer(Event.data))
     rows = db.session.scalars(query.order_by(Event.created_at.desc(), Event.id.desc()).limit(limit))
-    tried = [Tried(event, filters.explain(checked, events.as_seen(event))) for event in rows]
+    tried = [Tried(event, filters.explain(checked, recording.as_seen(event))) for event in rows]
     week = select(func.count(Event.id)).where(Event.created_at > utcnow() - timedelta(days=7))
     return Trial(tried, db.session.scalar(of_type(week, pattern)) or 0)
 

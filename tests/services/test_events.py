@@ -13,7 +13,7 @@ from sqlalchemy.orm import undefer
 from models import DeadLetter, Event, EventType, Execution, OutboxEntry, Script, db
 from models.tenancy import as_tenant
 from runtime.errors import HostError
-from services import event_log, event_types, events, process, scripts, subscriptions
+from services import event_log, event_types, process, recording, scripts, subscriptions
 from services.errors import Forbidden, Invalid
 from services.events import publish, publish_batch, publish_from_run
 from services.granted.facts import RunFacts
@@ -302,6 +302,6 @@ def test_an_event_is_published_exactly_as_scripts_see_it(author: Principal) -> N
     publish(author, "order.created", {"total": 1}, external_id="evt-9")
     event = db.session.scalars(select(Event).where(Event.external_id == "evt-9").options(undefer(Event.data))).one()
 
-    seen = events.as_seen(event)
+    seen = recording.as_seen(event)
     assert (seen["id"], seen["type"], seen["data"]) == ("evt-9", "order.created", {"total": 1})
     assert seen["timestamp"] == event.created_at.isoformat()
