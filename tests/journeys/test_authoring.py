@@ -193,6 +193,7 @@ def test_taking_theirs_can_be_undone(
     author.page.get_by_role("link", name="Take theirs").click()
     assert author.code == "return 'theirs';"
     author.expect_version(2)
+    expect(author.page.locator("#latest")).to_contain_text("from elsewhere")
     author.page.locator(".monaco-editor").first.click()
     author.page.keyboard.press("Control+z")
     assert author.code == "return 'mine';"

@@ -63,10 +63,10 @@ function settle() {
 function takeTheirs(link) {
   const theirs = document.getElementById(link.dataset.takeTheirs).value;
   tell('replace', { text: theirs });
-  tell('saved', { version: Number(link.dataset.version), source: theirs });
   form.elements.base_version.value = link.dataset.version;
-  for (const tag of document.querySelectorAll('[data-version]')) tag.textContent = `v${link.dataset.version}`;
   document.querySelector('.save-refused').remove();
+  state.sent = theirs; // what stands in the editor is what is saved
+  form.dispatchEvent(new CustomEvent('scriptSaved', { bubbles: true, detail: { version: Number(link.dataset.version) } }));
 }
 
 document.addEventListener('click', (event) => {
