@@ -63,10 +63,10 @@ function settle() {
 function takeTheirs(link) {
   const theirs = document.getElementById(link.dataset.takeTheirs).value;
   tell('replace', { text: theirs });
-  form.elements.base_version.value = link.dataset.version;
+  form.elements.base_version.value = link.dataset.number;
   document.querySelector('.save-refused').remove();
   state.sent = theirs; // what stands in the editor is what is saved
-  form.dispatchEvent(new CustomEvent('scriptSaved', { bubbles: true, detail: { version: Number(link.dataset.version) } }));
+  form.dispatchEvent(new CustomEvent('scriptSaved', { bubbles: true, detail: { version: Number(link.dataset.number) } }));
 }
 
 document.addEventListener('click', (event) => {
