@@ -168,6 +168,41 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_runs_and_gives_back_the_res
     balances(app, matched)
 
 
+def test_a_single_event_does_not_stand_behind_a_crowd_and_limits_hold(app, alice, charlie, stack, subscribed) -> None:
+    crowded = subscribed("await sdk.sleep(300); return 1", limits={"concurrency": 2})
+    send(app, alice.principal, 60)
+    for name in ("scheduler", "worker"):
+        stack.start(name)
+    wait_until(app, lambda found: any(run.status == "running" for run in found))
+    author = charlie.principal
+    with app.app_context(), as_tenant(db.session, author.tenant.id):
+        lone = scripts.create(author, Changes(name="A single one", source="return 1"))
+        subscriptions.create(author, lone.id, "order.*")
+        process.close(app)
+    send(app, author, 1, offset=1_000)
+    found = wait_until(app, lambda found: any(run.script_id == lone.id and run.is_finished for run in found))
+
+    [single] = [run for run in found if run.script_id == lone.id]
+    begun_before = [
+        run for run in found
+        if run.script_id == crowded.id and run.started_at and single.created_at < run.started_at < single.started_at
+    ]  # fmt: skip
+    assert single.status == "succeeded"
+    assert len(begun_before) <= 8, "at most a few turns of the crowd's two places"
+    ended = [run for run in wait_until(app, all_ended) if run.script_id == crowded.id]
+    assert {(run.status, run.attempt) for run in ended} == {("succeeded", 1)}
+    assert most_at_once(ended) <= 2
+
+
+def most_at_once(found: list[Execution]) -> int:
+    moments = sorted([(run.started_at, 1) for run in found] + [(run.finished_at, -1) for run in found])
+    most = now = 0
+    for _, step in moments:
+        now += step
+        most = max(most, now)
+    return most
+
+
 def chaos(app: Flask, author: Principal, stack: Stack, count: int, seed: int) -> None:
     """Whatever runs is killed now and then, at random moments."""
     dice, sent = random.Random(seed), 0
