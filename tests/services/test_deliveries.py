@@ -65,6 +65,26 @@ def test_a_delivery_runs_with_its_event(author: Principal) -> None:
     assert letters() == []
 
 
+def test_a_script_publishes_and_the_chain_is_stopped_at_its_fourth_event(author: Principal) -> None:
+    script = scripts.create(
+        author, Changes(name="Echo", source="return await sdk.events.publish('echo', { n: context.event.data.n + 1 })")
+    )
+    subscriptions.create(author, script.id, "echo", allow_self=True)
+    publish(author, "echo", {"n": 0})
+    for _ in range(4):
+        run_id = db.session.scalars(select(Execution.id).where(Execution.status == "queued")).one()
+        db.session.commit()
+        executions.perform(run_id)
+
+    found = db.session.execute(
+        select(Event.data, Event.chain_depth, Event.matched).where(Event.type == "echo").order_by(Event.id)
+    ).all()
+    assert found == [({"n": depth}, depth, 1 if depth < 4 else 0) for depth in range(5)]
+    ends = db.session.execute(select(Execution.status, Execution.error_code).order_by(Execution.id)).all()
+    assert ends == [("succeeded", None)] * 3 + [("failed", "LOOP_GUARD")]
+    assert [letter.error_code for letter in letters()] == ["LOOP_GUARD"]
+
+
 def test_a_failed_attempt_is_listed_and_the_next_one_is_due_later(author: Principal) -> None:
     subscribed(author, "throw new Error('no client ' + context.execution.attempt)", limits={"retries": 2})
     answer, before = publish(author, "order.created"), utcnow()
