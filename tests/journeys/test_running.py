@@ -1,0 +1,84 @@
+"""Watching a script run, stopping it, and running it again, in a real browser with the real engine."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from models import Script, Tenant, db
+from models.tenancy import as_tenant
+from services import process, scripts
+from services.scripts import Changes
+from tests.conftest import PASSWORD, Person
+
+pytestmark = pytest.mark.browser
+
+FIVE_SECONDS = "for (let n = 1; n <= 5; n++) { console.log(`step ${n}`); await sdk.sleep(1000); }\nreturn 'arrived';\n"
+FOR_EVER = "while (true) { await sdk.sleep(100) }\n"
+
+
+@pytest.fixture
+def write(app: Flask, alice: Person, acme: Tenant) -> Callable[[str], Script]:
+    def make(source: str) -> Script:
+        with app.app_context(), as_tenant(db.session, acme.id):
+            return scripts.create(
+                alice.principal, Changes(name="A long way", source=source, limits={"max_api_calls": 1000})
+            )
+
+    return make
+
+
+@pytest.fixture
+def page(app: Flask, alice: Person, new_page: Callable[..., Page], address: str) -> Iterator[Page]:
+    page = new_page(viewport={"width": 1440, "height": 900}, base_url=address)
+    page.goto("/sign-in?next=/profile")
+    page.locator("[name=email]").fill(alice.email)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url("**/profile")
+    yield page
+    process.close(app)
+
+
+def test_lines_appear_as_they_are_written_and_then_the_answer(page: Page, write: Callable[[str], Script]) -> None:
+    page.goto(f"/scripts/{write(FIVE_SECONDS).id}")
+    page.keyboard.press("Control+Enter")
+    panel = page.locator("#run-panel")
+
+    expect(panel.get_by_text("step 1")).to_be_visible(timeout=10_000)
+    assert panel.locator("[data-run]").get_attribute("data-status") == "running"
+    assert panel.get_by_text("step 5").count() == 0
+    expect(panel.get_by_text("step 3")).to_be_visible(timeout=10_000)
+    expect(panel.get_by_role("progressbar")).to_be_visible()
+
+    expect(panel.locator("[data-run][data-status=succeeded]")).to_be_visible(timeout=15_000)
+    expect(panel.get_by_text('"arrived"').first).to_be_visible()
+    assert panel.get_by_role("button", name="Stop").count() == 0
+    expect(page.locator("#runs").get_by_text("Succeeded").first).to_be_visible(timeout=10_000)
+
+
+def test_a_run_is_stopped_and_repeated(page: Page, write: Callable[[str], Script]) -> None:
+    page.goto(f"/scripts/{write(FOR_EVER).id}")
+    page.keyboard.press("Control+Enter")
+    panel = page.locator("#run-panel")
+    panel.get_by_role("button", name="Stop").click()
+
+    expect(panel.locator("[data-run][data-status=cancelled]")).to_be_visible(timeout=5_000)
+
+    panel.get_by_role("heading").get_by_role("link").first.click()
+    page.get_by_role("button", name="Run again").click()
+    report = page.locator("#report")
+    expect(report).to_have_attribute("data-status", "running", timeout=10_000)
+    report.get_by_role("button", name="Stop").click()
+    expect(report).to_have_attribute("data-status", "cancelled", timeout=10_000)
+
+
+def test_a_failure_leads_to_its_line(page: Page, write: Callable[[str], Script]) -> None:
+    page.goto(f"/scripts/{write('const a = null;' + chr(10) + 'return a.b').id}")
+    page.keyboard.press("Control+Enter")
+    page.locator("#run-panel [data-goto-line]").first.click()
+
+    expect(page.locator(".monaco-editor.focused").first).to_be_visible()
+    page.locator("#run-panel").get_by_role("heading").get_by_role("link").first.click()
+    assert (page.get_by_role("link", name="Fix in editor").get_attribute("href") or "").endswith("#L2")
