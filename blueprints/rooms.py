@@ -46,6 +46,7 @@ from blueprints import settings as settings_pages
 from blueprints.api import dead_letters as api_dead_letters
 from blueprints.api import events as api_events
 from blueprints.api import executions as api_executions
+from blueprints.api import schedules as api_schedules
 from blueprints.api import scripts as api_scripts
 from blueprints.api import subscriptions as api_subscriptions
 from settings import Settings
@@ -57,7 +58,7 @@ PAGES = (
     event_pages, subscriptions, dead_letters, health,
 )  # fmt: skip
 
-API = (api_scripts, api_executions, api_events, api_subscriptions, api_dead_letters)
+API = (api_scripts, api_executions, api_events, api_subscriptions, api_schedules, api_dead_letters)
 # In this order; requests come first, so that every later line has its request's id.
 PARTS = (guard, security, languages, errors, assets, formats, labels, results, htmx, navigation)
 
