@@ -1,7 +1,8 @@
 """What the scheduler process does, and how often."""
 
 from jobs.scheduler import Chore
-from services import audit, dead_letters, event_log, executions, firing, once
+from services import audit, dead_letters, event_log, executions, firing, meters, once
+from services.wiring import redis
 
 _HOUR = 3600.0
 
@@ -10,6 +11,7 @@ CHORES = (
     Chore("start what waited for the last run", every_s=0.5, run=firing.release_waiting),
     Chore("arm schedules without a next slot", every_s=60.0, run=firing.rearm),
     Chore("finish lost runs and hand over unclaimed ones", every_s=0.5, run=executions.sweep),
+    Chore("send on what was measured", every_s=1.0, run=lambda: meters.flush(redis())),
     Chore("prune the ledger of schedules", every_s=_HOUR, run=firing.prune),
     Chore("prune events", every_s=_HOUR, run=event_log.prune),
     Chore("prune dead letters", every_s=_HOUR, run=dead_letters.prune),
