@@ -19,7 +19,19 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parents[1]
 LANGUAGES = ("en", "ru", "uz")
 # Services raise errors with an English sentence, and pages look it up: those sentences are texts as well.
-REFUSALS = ("ServiceError", "NotFound", "Forbidden", "Invalid", "Conflict", "QuotaExceeded", "RateLimited:2", "InputFault", "CronError")
+REFUSALS = (
+    "ServiceError",
+    "NotFound",
+    "Forbidden",
+    "Invalid",
+    "Conflict",
+    "QuotaExceeded",
+    "FeatureDisabled",
+    "__init__",
+    "RateLimited:2",
+    "CronError",
+    "InputFault",
+)
 KEYWORDS = {**DEFAULT_KEYWORDS, **parse_keywords(("_l", "lazy_gettext", *REFUSALS))}
 
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]|(?<!\{)\{\w+\}(?!\})")
