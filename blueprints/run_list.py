@@ -26,7 +26,7 @@ def index() -> Response:
     asked = {name: request.args.get(name, "").strip()[:100] for name in NAMES}
     filters = _filters(asked)
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value}
-    common = {"asked": asked, "kept": kept, "is_filtered": any(name != "view" for name in kept)}
+    common: dict[str, Any] = {"asked": asked, "kept": kept, "is_filtered": any(name != "view" for name in kept)}
     if filters.script_id:
         common["script_name"] = run_lists.script_names([filters.script_id]).get(filters.script_id, "")
     if asked["view"] == "failures":
@@ -64,7 +64,11 @@ def row(execution_id: UUID) -> str:
 
 
 def _shown(runs: list[Execution]) -> dict[str, Any]:
-    return {"runs": runs, "names": run_lists.script_names(run.script_id for run in runs), "people": run_lists.people(runs)}
+    return {
+        "runs": runs,
+        "names": run_lists.script_names(run.script_id for run in runs),
+        "people": run_lists.people(runs),
+    }
 
 
 def _codes() -> list[str]:

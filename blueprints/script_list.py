@@ -36,7 +36,9 @@ def _list(asked_for: Any) -> Response:
     listed = script_lists.page(actor(), Filters(**asked), sort, asked_for.get("page", 1, int))
     kept = {name: value for name, value in asked.items() if value}
     sorted_by = {"sort": sort} if sort != "updated" else {}
-    around = {} if wants_fragment() else {"totals": script_lists.totals(actor()), "tags": script_lists.tags(actor())}
+    around: dict[str, Any] = (
+        {} if wants_fragment() else {"totals": script_lists.totals(actor()), "tags": script_lists.tags(actor())}
+    )
     return render("script_list/index.html", "script_list/_rows.html", listed=listed, asked=asked, kept=kept, sort=sort,
                   sorted_by=sorted_by, statuses=STATUSES, **around)  # fmt: skip
 

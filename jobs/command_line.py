@@ -52,7 +52,11 @@ def _add_processes(app: Flask, settings: Settings, create_app: Callable[[Setting
             process.warm(serving[0])
             return serving[0]
 
-        web.run_web(settings, serve, on_stop=lambda: [process.close(one) for one in serving])
+        def stop() -> None:
+            for one in serving:
+                process.close(one)
+
+        web.run_web(settings, serve, on_stop=stop)
 
     @app.cli.command("worker")
     def run_worker() -> None:
@@ -65,7 +69,12 @@ def _add_processes(app: Flask, settings: Settings, create_app: Callable[[Setting
         """Fire what is due and keep house."""
         handing_over = relay.Relay(app)
         handing_over.start()
-        scheduler.run_scheduler(app, chores.CHORES, on_stop=lambda: (handing_over.stop(), process.close(app)))
+
+        def stop() -> None:
+            handing_over.stop()
+            process.close(app)
+
+        scheduler.run_scheduler(app, chores.CHORES, on_stop=stop)
 
 
 def _add_care(app: Flask, settings: Settings) -> None:

@@ -32,8 +32,15 @@ class Execution(TenantOwned, Identified, Created, Base):
         Index("ix_script_executions_tenant_id_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_script_executions_tenant_id_version_number", "tenant_id", "script_id", "version_number"),
         Index("ix_script_executions_tenant_id_trigger", "tenant_id", "trigger", "created_at", "id"),
-        Index("ix_script_executions_tenant_id_error_code", "tenant_id", "error_code", "created_at", "id",
-              sqlite_where=_FAILED, postgresql_where=_FAILED),
+        Index(
+            "ix_script_executions_tenant_id_error_code",
+            "tenant_id",
+            "error_code",
+            "created_at",
+            "id",
+            sqlite_where=_FAILED,
+            postgresql_where=_FAILED,
+        ),
         Index("ix_script_executions_tenant_id_event_id", "tenant_id", "event_id"),
         Index("ix_script_executions_tenant_id_parent_id", "tenant_id", "parent_id"),
         # Is a run of this schedule still going? Again few rows, however long the history grows.

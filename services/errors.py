@@ -56,8 +56,8 @@ class Busy(ServiceError):
     code = "RATE_LIMITED"
 
     def __init__(self, whose: str) -> None:
-        super().__init__(
-            "Too many runs of this script are going on." if whose == "script"
-            else "Too many runs of this tenant are going on."
-        )  # fmt: skip
+        if whose == "script":
+            super().__init__("Too many runs of this script are going on.")
+        else:
+            super().__init__("Too many runs of this tenant are going on.")
         self.whose = whose

@@ -69,10 +69,15 @@ def failures(actor: Principal, filters: Filters) -> list[FailureGroup]:
         .group_by(Execution.script_id, Execution.error_code, Execution.error_frame)
         .order_by(func.max(Execution.created_at).desc()).limit(GROUPS)
     ).all()  # fmt: skip
-    return [FailureGroup(*row, *_newest_of(row[0], row[1], row[2])) for row in rows]
+    return [
+        FailureGroup(
+            script_id, code or "", frame, count, first, last, versions, newest, *_newest_of(script_id, code, frame)
+        )
+        for script_id, code, frame, count, first, last, versions, newest in rows
+    ]
 
 
-def _newest_of(script_id: UUID, code: str, frame: str) -> tuple[str, UUID]:
+def _newest_of(script_id: UUID, code: str | None, frame: str) -> tuple[str, UUID]:
     newest = db.session.execute(
         select(Execution.error_message, Execution.id)
         .where(Execution.script_id == script_id, Execution.error_code == code, Execution.error_frame == frame)
@@ -83,7 +88,7 @@ def _newest_of(script_id: UUID, code: str, frame: str) -> tuple[str, UUID]:
 
 def script_names(script_ids: Iterable[UUID]) -> dict[UUID, str]:
     rows = db.session.execute(select(Script.id, Script.name).where(Script.id.in_(set(script_ids))))
-    return {script_id: name for script_id, name in rows}
+    return dict(rows.tuples().all())
 
 
 def people(runs: Iterable[Execution]) -> dict[UUID, str]:

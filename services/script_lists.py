@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -151,7 +152,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.tag:
         conditions.append(_has_tag(filters.tag))
     if filters.state:
-        conditions.append(Script.enabled if filters.state == "enabled" else ~Script.enabled)
+        conditions.append(Script.enabled.is_(filters.state == "enabled"))
     return conditions
 
 
@@ -191,7 +192,7 @@ def _newest_runs(actor: Principal, script_ids: list[UUID]) -> dict[UUID, list[An
     return found
 
 
-def _newest(*conditions: ColumnElement[bool]) -> Select[Any]:
+def _newest(*conditions: ColumnElement[bool]) -> Select[UUID, str, int | None, datetime, UUID, UUID]:
     columns = (Execution.script_id, Execution.status, Execution.run_ms, Execution.created_at, Execution.id)
     ordered = select(*columns, Execution.tenant_id).where(*conditions)
     return ordered.order_by(Execution.created_at.desc(), Execution.id.desc()).limit(BARS)

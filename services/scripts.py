@@ -151,9 +151,7 @@ def save(
     return script
 
 
-def restore(
-    actor: Principal, script_id: UUID, number: int, base_version: int | None = None, note: str = ""
-) -> Script:
+def restore(actor: Principal, script_id: UUID, number: int, base_version: int | None = None, note: str = "") -> Script:
     """A new version with an old one's code, parameters and limits. Triggers stay as they are: they act on the world."""
     old = versions.get(actor, script_id, number)
     require(actor, "scripts.update")

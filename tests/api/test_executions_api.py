@@ -62,7 +62,10 @@ def test_log_lines_are_there_while_it_runs_and_after(api: Program) -> None:
 
     assert (run["status"], run["logs"][0]["level"]) == ("running", "warn")
     ended = finished(api, run)
-    assert [(line["level"], line["message"].split()[0]) for line in ended["logs"]] == [("warn", "begun"), ("error", "over")]
+    assert [(line["level"], line["message"].split()[0]) for line in ended["logs"]] == [
+        ("warn", "begun"),
+        ("error", "over"),
+    ]
 
 
 def test_a_running_run_can_be_stopped(api: Program) -> None:
@@ -91,7 +94,10 @@ def test_a_run_is_repeated_on_its_own_version_or_on_the_current_one(api: Program
 
 
 def test_input_is_checked_against_the_parameters(api: Program) -> None:
-    declared = [{"name": "n", "type": "integer", "required": True, "min": 1}, {"name": "by", "type": "integer", "default": 2}]
+    declared = [
+        {"name": "n", "type": "integer", "required": True, "min": 1},
+        {"name": "by", "type": "integer", "default": 2},
+    ]
     script_id = write(api, "return context.input.n * context.input.by", parameters=declared)
     path = f"/scripts/{script_id}/executions"
 
@@ -130,7 +136,9 @@ def test_a_disabled_script_still_runs_by_hand(api: Program, script: dict) -> Non
     assert api.post(f"/scripts/{script['id']}/executions", {"input": {"n": 1}, "wait": True}).json["output"] == 2
 
 
-def test_a_run_belongs_to_its_tenant(api: Program, program: Callable[..., Program], charlie: Person, script: dict) -> None:
+def test_a_run_belongs_to_its_tenant(
+    api: Program, program: Callable[..., Program], charlie: Person, script: dict
+) -> None:
     run = api.post(f"/scripts/{script['id']}/executions", {"input": {"n": 1}, "wait": True}).json
     elsewhere = program(charlie)
 
@@ -140,7 +148,12 @@ def test_a_run_belongs_to_its_tenant(api: Program, program: Callable[..., Progra
 
 
 def test_whoever_may_execute_sees_their_own_runs_only(
-    api: Program, program: Callable[..., Program], alice: Person, make_user: Callable[..., Person], acme: Any, script: dict
+    api: Program,
+    program: Callable[..., Program],
+    alice: Person,
+    make_user: Callable[..., Person],
+    acme: Any,
+    script: dict,
 ) -> None:
     theirs = api.post(f"/scripts/{script['id']}/executions", {"input": {"n": 1}, "wait": True}).json
     caller = program(make_user("dev@acme.test", acme, role="developer"), frozenset({"scripts.read", "scripts.execute"}))

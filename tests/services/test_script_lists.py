@@ -54,7 +54,7 @@ def test_what_is_found_follows_what_is_saved(author: Principal) -> None:
 
 
 def test_filters_narrow(author: Principal) -> None:
-    write(author, "Alpha", tags=["ключ", "a\"b"])
+    write(author, "Alpha", tags=["ключ", 'a"b'])
     beta = write(author, "Beta", tags=["b"], enabled=False)
     db.session.add(Schedule(script_id=beta.id, cron="0 9 * * *"))
     db.session.commit()
@@ -73,7 +73,9 @@ def test_each_row_shows_its_own_last_thirty_runs(author: Principal) -> None:
     for script, count in ((one, 35), (other, 3)):
         for number in range(count):
             status = "failed" if number == count - 1 else "succeeded"
-            db.session.add(Execution(script_id=script.id, version_number=1, trigger="api", status=status, run_ms=number))
+            db.session.add(
+                Execution(script_id=script.id, version_number=1, trigger="api", status=status, run_ms=number)
+            )
     db.session.commit()
 
     rows = {row.script.name: row for row in script_lists.page(author, Filters()).rows}
