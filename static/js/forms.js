@@ -78,6 +78,7 @@ document.addEventListener('click', (event) => {
 // Ctrl/⌘+Enter sends a form from inside a text area.
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && event.target.matches('textarea')) {
+    event.preventDefault(); // or a button with the same shortcut would send it once more
     event.target.form?.requestSubmit();
   }
 });

@@ -280,6 +280,19 @@ def test_an_input_that_does_not_fit_is_marked_at_its_field(
     expect(author.page.get_by_label("limit")).to_have_value("7")
 
 
+def test_the_keyboard_runs_once_from_wherever_it_is(
+    sit_down: Callable[..., Author], alice: Person, script: Script
+) -> None:
+    author = sit_down(alice).open(f"/scripts/{script.id}")
+    rows = author.page.locator("#runs tbody tr")
+    for times, place in enumerate(("Input as JSON", "What changed"), 1):
+        author.page.get_by_label(place).press("Control+Enter")
+        expect(author.panel).to_contain_text("Succeeded")
+        expect(rows).to_have_count(times)
+        author.page.wait_for_timeout(500)  # a second one would be there by now
+        expect(rows).to_have_count(times)
+
+
 def test_a_phone_saves_and_runs_from_a_plain_field(
     sit_down: Callable[..., Author], alice: Person, script: Script
 ) -> None:
