@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.base import db, utcnow
+from models.base import UtcDateTime, db, utcnow
 from models.database import reading
 from models.event import Event
 from models.execution import Execution
@@ -46,7 +46,40 @@ _WRITTEN = ("output", "finished_at", "logs", "logs_dropped", "calls", "wait_ms",
 _CLAIMED = ("id", "tenant_id", "script_id", "version_number", "trigger", "type", "triggered_by", "user_id", "event_id",
             "attempt", "chain_depth", "request_id", "input", "test_source", "created_at")  # fmt: skip
 
-_ANNOUNCED = patterns("dastgoh.execution.succeeded")
+# Made once: building a statement costs more than executing it.
+_LISTENERS = (
+    select(SUBSCRIPTIONS.c.tenant_id).distinct()
+    .where(SUBSCRIPTIONS.c.enabled, SUBSCRIPTIONS.c.event_type.in_(patterns("dastgoh.execution.succeeded")))
+)  # fmt: skip
+_FINISH = (
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("run_id"), RUNS.c.status == "running", RUNS.c.leased_by == bindparam("holder"))
+    .values(status="succeeded", leased_by="", due_at=None, error=None, error_code=None, error_message="", error_frame="",
+            **{name: bindparam(f"new_{name}") for name in _WRITTEN})
+)  # fmt: skip
+_NOTE = (
+    update(SCRIPTS)
+    .where(
+        SCRIPTS.c.id.in_(bindparam("scripts", expanding=True)),
+        or_(SCRIPTS.c.last_run_at.is_(None), SCRIPTS.c.last_run_at < bindparam("stale", type_=UtcDateTime()),
+            SCRIPTS.c.last_status != "succeeded"),
+    )
+    .values(last_run_at=bindparam("now"), last_status="succeeded", updated_at=SCRIPTS.c.updated_at)
+)  # fmt: skip
+_CLAIM = (
+    update(RUNS).where(RUNS.c.id.in_(bindparam("wanted", expanding=True)), RUNS.c.status == "queued")
+    .values(status="running", leased_by=bindparam("holder"), started_at=bindparam("now"), due_at=bindparam("lease"))
+    .returning(*(RUNS.c[name] for name in _CLAIMED))
+)  # fmt: skip
+_OWNERS = (
+    select(SCRIPTS.c.id, SCRIPTS.c.name, TENANTS.c.slug, TENANTS.c.name.label("tenant_name"),
+           TENANTS.c.limits.label("tenant_limits"))
+    .join(TENANTS, TENANTS.c.id == SCRIPTS.c.tenant_id).where(SCRIPTS.c.id.in_(bindparam("scripts", expanding=True)))
+)  # fmt: skip
+_EVENTS = select(EVENTS.c.id, EVENTS.c.external_id, EVENTS.c.type, EVENTS.c.data, EVENTS.c.created_at).where(
+    EVENTS.c.id.in_(bindparam("events", expanding=True))
+)
+
 _versions: "OrderedDict[tuple[UUID, int], _Version]" = OrderedDict()
 _lock = threading.Lock()
 
@@ -93,40 +126,23 @@ def turn(ended: Sequence[Ended], wanted: Collection[UUID]) -> Turn:
 
 def _listeners(connection: Connection) -> set[UUID]:
     """The tenants that subscribe to the good end of runs."""
-    rows = connection.execute(
-        select(SUBSCRIPTIONS.c.tenant_id).distinct()
-        .where(SUBSCRIPTIONS.c.enabled, SUBSCRIPTIONS.c.event_type.in_(_ANNOUNCED))
-    ).all()  # fmt: skip
-    return {tenant_id for (tenant_id,) in rows}
+    return {tenant_id for (tenant_id,) in connection.execute(_LISTENERS)}
 
 
 def _finish(connection: Connection, ended: Sequence[Ended]) -> None:
-    statement = (
-        update(RUNS)
-        .where(RUNS.c.id == bindparam("run_id"), RUNS.c.status == "running", RUNS.c.leased_by == holder())
-        .values(status="succeeded", leased_by="", due_at=None, error=None, error_code=None, error_message="",
-                error_frame="", **{name: bindparam(f"new_{name}") for name in _WRITTEN})
-    )  # fmt: skip
-    connection.execute(statement, [
-        {"run_id": one.call.execution_id, **{f"new_{name}": one.values[name] for name in _WRITTEN}} for one in ended
+    us, now = holder(), utcnow()
+    connection.execute(_FINISH, [
+        {"run_id": one.call.execution_id, "holder": us, **{f"new_{name}": one.values[name] for name in _WRITTEN}}
+        for one in ended
     ])  # fmt: skip
-    now = utcnow()
-    stale = or_(SCRIPTS.c.last_run_at.is_(None), SCRIPTS.c.last_run_at < now - NOTED_EVERY,
-                SCRIPTS.c.last_status != "succeeded")  # fmt: skip
-    connection.execute(
-        update(SCRIPTS).where(SCRIPTS.c.id.in_({one.call.script_id for one in ended}), stale)
-        .values(last_run_at=now, last_status="succeeded", updated_at=SCRIPTS.c.updated_at)
-    )  # fmt: skip
+    scripts = {one.call.script_id for one in ended}
+    connection.execute(_NOTE, {"scripts": list(scripts), "now": now, "stale": now - NOTED_EVERY})
 
 
 def _claim(connection: Connection, wanted: Collection[UUID]) -> Sequence[Any]:
     now = utcnow()
-    return connection.execute(
-        update(RUNS).where(RUNS.c.id.in_(wanted), RUNS.c.status == "queued")
-        .values(status="running", leased_by=holder(), started_at=now,
-                due_at=now + timedelta(seconds=settings().run_lease_s))
-        .returning(*(RUNS.c[name] for name in _CLAIMED))
-    ).all()  # fmt: skip
+    lease = now + timedelta(seconds=settings().run_lease_s)
+    return connection.execute(_CLAIM, {"wanted": list(wanted), "holder": holder(), "now": now, "lease": lease}).all()
 
 
 def _build(connection: Connection, rows: Sequence[Any]) -> list[Call]:
@@ -164,17 +180,11 @@ def _build_alone(tenant_id: UUID, execution_id: UUID) -> Call | None:
 
 
 def _owners_of(connection: Connection, script_ids: set[UUID]) -> dict[UUID, Any]:
-    rows = connection.execute(
-        select(SCRIPTS.c.id, SCRIPTS.c.name, TENANTS.c.slug, TENANTS.c.name.label("tenant_name"),
-               TENANTS.c.limits.label("tenant_limits"))
-        .join(TENANTS, TENANTS.c.id == SCRIPTS.c.tenant_id).where(SCRIPTS.c.id.in_(script_ids))
-    )  # fmt: skip
-    return {row.id: row for row in rows}
+    return {row.id: row for row in connection.execute(_OWNERS, {"scripts": list(script_ids)})}
 
 
 def _events_of(connection: Connection, event_ids: set[UUID | None]) -> dict[UUID, dict[str, Any]]:
-    columns = (EVENTS.c.id, EVENTS.c.external_id, EVENTS.c.type, EVENTS.c.data, EVENTS.c.created_at)
-    rows = connection.execute(select(*columns).where(EVENTS.c.id.in_(event_ids - {None})))
+    rows = connection.execute(_EVENTS, {"events": [event_id for event_id in event_ids if event_id]})
     return {row.id: {"id": row.external_id or str(row.id), "type": row.type, "data": row.data,
                      "timestamp": row.created_at.isoformat()} for row in rows}  # fmt: skip
 

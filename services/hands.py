@@ -22,6 +22,7 @@ from services.steward import Steward
 log = logging.getLogger(__name__)
 
 RETRY_EVERY_S = 0.25
+FLUSH_EVERY_S = 0.5
 _making = threading.Lock()
 
 Performer = Callable[[UUID], None]
@@ -34,7 +35,7 @@ class Hands:
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="run")
         self._lock = threading.Lock()
         self._waiting: dict[UUID, deque[tuple[UUID, Performer]]] = defaultdict(deque)
-        self._next_try = 0.0
+        self._next_try = self._next_flush = 0.0
         self.steward = Steward(app, self._stop, self._tick)
 
     def perform(self, execution_id: UUID, performer: Performer) -> "Future[None]":
@@ -64,7 +65,9 @@ class Hands:
             log.exception("run %s could not be performed; it will be found by the sweep", execution_id)
 
     def _tick(self) -> None:
-        meters.flush(self._app.extensions["redis"])
+        if time.monotonic() > self._next_flush:
+            self._next_flush = time.monotonic() + FLUSH_EVERY_S
+            meters.flush(self._app.extensions["redis"])
         if time.monotonic() < self._next_try:
             return
         self._next_try = time.monotonic() + RETRY_EVERY_S

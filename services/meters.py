@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any
 
 from redis import Redis, RedisError
@@ -26,11 +27,13 @@ def count(name: str, by: float = 1, **labels: str) -> None:
 
 def observe(name: str, value: float, **labels: str) -> None:
     """One measurement of a histogram."""
+    buckets, total, number = _histogram(name, tuple(sorted(labels.items())))
     with _lock:
-        for bucket in (*(edge for edge in BUCKETS if value <= edge), "+Inf"):
-            _pending[_field(f"{name}_bucket", {**labels, "le": str(bucket)})] += 1
-        _pending[_field(f"{name}_sum", labels)] += value
-        _pending[_field(f"{name}_count", labels)] += 1
+        for edge, field in buckets:
+            if value <= edge:
+                _pending[field] += 1
+        _pending[total] += value
+        _pending[number] += 1
 
 
 def flush(redis: "Redis") -> None:
@@ -58,4 +61,17 @@ def read(redis: "Redis") -> list[tuple[str, dict[str, str], float]]:
 
 
 def _field(name: str, labels: dict[str, Any]) -> str:
-    return json.dumps([name, dict(sorted(labels.items()))])
+    return _written(name, tuple(sorted(labels.items())))
+
+
+# Every run counts a dozen things; the names of what it counts are always the same few.
+@lru_cache(maxsize=4_096)
+def _written(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps([name, dict(labels)])
+
+
+@lru_cache(maxsize=256)
+def _histogram(name: str, labels: tuple[tuple[str, str], ...]) -> tuple[list[tuple[float, str]], str, str]:
+    edges = [(edge, str(edge)) for edge in BUCKETS] + [(float("inf"), "+Inf")]
+    buckets = [(edge, _field(f"{name}_bucket", {**dict(labels), "le": text})) for edge, text in edges]
+    return buckets, _written(f"{name}_sum", labels), _written(f"{name}_count", labels)

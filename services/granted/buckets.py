@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -61,15 +61,15 @@ def _behind(bucket: Bucket, api: str, functions: Functions) -> Functions:
 
 
 def _counted(bucket: Bucket, api: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def call(*args: Any) -> Any:
-        wait = bucket.take()
-        if wait:
-            raise HostError(
-                "RATE_LIMITED",
-                f"sdk.{api}: more than {bucket.per_minute} calls a minute; the next is free in {wait:.1f} s",
-                details={"retry_after": round(wait, 3)},
-            )
-        return function(*args)
+    return partial(_call, bucket, api, function)  # made a score of times for every run, so without a closure
 
-    return call
+
+def _call(bucket: Bucket, api: str, function: Callable[..., Any], *args: Any) -> Any:
+    wait = bucket.take()
+    if wait:
+        raise HostError(
+            "RATE_LIMITED",
+            f"sdk.{api}: more than {bucket.per_minute} calls a minute; the next is free in {wait:.1f} s",
+            details={"retry_after": round(wait, 3)},
+        )
+    return function(*args)
