@@ -80,7 +80,9 @@ def test_a_name_is_taken_whatever_its_case(secret: Secret, admin: Browser) -> No
     assert "Bank_API_key" in answer.text
 
 
-def test_a_description_changes_without_the_value_and_a_value_with_it(app: Flask, secret: Secret, admin: Browser) -> None:
+def test_a_description_changes_without_the_value_and_a_value_with_it(
+    app: Flask, secret: Secret, admin: Browser
+) -> None:
     before = stored(app, secret.name).ciphertext
     admin.post(f"/secrets/{secret.id}", value="", description="Other words")
     assert (stored(app, secret.name).ciphertext, stored(app, secret.name).description) == (before, "Other words")

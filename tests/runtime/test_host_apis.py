@@ -76,5 +76,7 @@ def test_nothing_is_there_that_is_not_documented(rt: Runtime) -> None:
 def test_all_but_what_the_engine_answers_itself_is_a_host_call() -> None:
     calls = {path for path, member in documented().items() if member.is_call and not path.startswith(NO_HOST_CALL)}
     reachable = {f"sdk.{BEHIND.get(name, name)}" for name in names(bound())}
-    short_forms = {f"sdk.http.{name}" for name in ("get", "post", "put", "patch", "delete", "head")} | {"sdk.db.queryOne"}
+    short_forms = {f"sdk.http.{name}" for name in ("get", "post", "put", "patch", "delete", "head")} | {
+        "sdk.db.queryOne"
+    }
     assert calls - reachable - short_forms == set()
