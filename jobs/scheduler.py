@@ -5,7 +5,9 @@ Any number of schedulers may run: what a chore does is claimed in the database, 
 
 import logging
 import signal
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -25,6 +27,7 @@ class Chore:
     name: str
     every_s: float
     run: Callable[[], object]
+    lane: str = ""  # chores of another lane never make it late: each lane is a thread
 
 
 @dataclass
@@ -35,24 +38,37 @@ class _Turn:
 
 
 def run_scheduler(app: Flask, chores: Sequence[Chore], on_stop: Callable[[], None] = nothing) -> None:
-    """Run each chore whenever it is due. The chore at hand is finished before the process ends."""
-    stopping = False
+    """Run each chore whenever it is due. The chores at hand are finished before the process ends."""
+    stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
+        stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    turns = [_Turn(chore, time.monotonic()) for chore in chores]
+    lanes: dict[str, list[_Turn]] = defaultdict(list)
+    for chore in chores:
+        lanes[chore.lane].append(_Turn(chore, time.monotonic()))
+    threads = [
+        threading.Thread(target=_work, args=(app, turns, stopping), name=lane) for lane, turns in lanes.items() if lane
+    ]
+    for thread in threads:
+        thread.start()
     try:
-        while not stopping:
-            for turn in turns:
-                if not stopping and turn.due <= time.monotonic():
-                    _take(turn, app)
-            _nap(turns)
+        _work(app, lanes[""], stopping)
     finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
         on_stop()
+
+
+def _work(app: Flask, turns: Sequence[_Turn], stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        for turn in turns:
+            if not stopping.is_set() and turn.due <= time.monotonic():
+                _take(turn, app)
+        _nap(turns)
 
 
 def _take(turn: _Turn, app: Flask) -> None:
@@ -72,6 +88,6 @@ def pause(every_s: float, failures: int) -> float:
     return max(every_s, backoff)
 
 
-def _nap(turns: list[_Turn]) -> None:
+def _nap(turns: Sequence[_Turn]) -> None:
     soonest = min((turn.due for turn in turns), default=float("inf"))
     time.sleep(max(0.0, min(LONGEST_NAP, soonest - time.monotonic())))

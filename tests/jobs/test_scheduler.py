@@ -35,6 +35,21 @@ def test_a_chore_that_fails_neither_ends_the_process_nor_stops_the_others(caplog
     assert "chore fails failed, 1 in a row" in caplog.text
 
 
+def test_a_long_chore_does_not_make_those_of_another_lane_late():
+    seen, long_one_ends = [], threading.Event()
+
+    def works():
+        seen.append(long_one_ends.is_set())
+        if len(seen) == 3:
+            long_one_ends.set()
+            stop()
+
+    run_scheduler(
+        Flask("here"), [Chore("long", 60, lambda: long_one_ends.wait(20)), Chore("works", 0.01, works, lane="quick")]
+    )
+    assert seen == [False] * 3
+
+
 def test_it_ends_on_sigterm_and_closes_what_it_was_given():
     closed = threading.Event()
     run_scheduler(Flask("here"), [Chore("stop", 60, stop)], on_stop=closed.set)
