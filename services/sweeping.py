@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from models.base import db, utcnow
+from models.database import reading
 from models.event import OutboxEntry
 from models.execution import Execution
 from models.script import Script
@@ -22,7 +23,7 @@ AT_ONCE = 200
 
 def sweep() -> None:
     """Safe to repeat, and in any number of processes at once."""
-    with as_system(db.session):
+    with as_system(db.session), reading():
         lost, unclaimed = claims.overdue("running", AT_ONCE), claims.overdue("queued", AT_ONCE)
         db.session.commit()
     for tenant_id, execution_id in lost:
