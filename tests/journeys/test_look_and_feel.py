@@ -9,9 +9,10 @@ import pytest
 from flask import Flask
 from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
 
-from models import Tenant, db
+from models import DeadLetter, Tenant, db
 from models.tenancy import as_tenant
-from services import process, roles, scripts, secrets, tokens, users
+from runtime import ScriptError
+from services import events, process, roles, scripts, secrets, subscriptions, tokens, users
 from services.errors import RateLimited
 from services.scripts import Changes
 from tests.conftest import PASSWORD, Person
@@ -66,7 +67,22 @@ def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> Iterator[dic
         script = scripts.create(alice.principal, Changes(name="Price new orders", source="return 1;", tags=["orders"]))
         scripts.save(alice.principal, script.id, Changes(source="return 2;", limits={"timeout_ms": 5000}), note="Two")
         secret = secrets.create(alice.principal, "bank_api_key", "a value nobody sees", "The bank's test account")
+        filter = {
+            "any": [{"path": "data.total", "op": "gt", "value": 5}, {"not": {"path": "data.tags", "op": "empty"}}]
+        }
+        subscription = subscriptions.create(alice.principal, script.id, "order.*", filter)
+        event = events.publish(alice.principal, "order.created", {"total": 7, "client": "ООО «Навруз Трейд»"})
+        letter = DeadLetter(
+            script_id=script.id, subscription_id=subscription.id, event_id=event.event_id, event_type="order.created",
+            event_data={"total": 7}, version_number=1, error_code="RUNTIME_ERROR", error_message="no client",
+            error=ScriptError.of("RUNTIME_ERROR", "no client", line=1, column=2).to_dict(),
+        )  # fmt: skip
+        db.session.add(letter)
+        db.session.commit()
         made = {
+            "event": str(event.event_id),
+            "subscription": str(subscription.id),
+            "letter": str(letter.id),
             "user": str(bob.id),
             "own_role": str(role.id),
             "builtin_role": str(bob.principal.role_id),
