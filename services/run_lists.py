@@ -88,7 +88,7 @@ def _newest_of(script_id: UUID, code: str | None, frame: str) -> tuple[str, UUID
 
 def script_names(script_ids: Iterable[UUID]) -> dict[UUID, str]:
     rows = db.session.execute(select(Script.id, Script.name).where(Script.id.in_(set(script_ids))))
-    return dict(rows.tuples().all())
+    return {row.id: row.name for row in rows}
 
 
 def people(runs: Iterable[Execution]) -> dict[UUID, str]:
