@@ -16,6 +16,7 @@ from runtime.errors import EngineUnavailable, ScriptError
 from runtime.limits import Limits, RuntimeConfig
 from runtime.pool import Exhausted, Pool
 from runtime.run import Run
+from runtime.side_engine import SideEngine
 from runtime.types import CallTrace, LogEntry, Outcome, Source
 from runtime.wire import NotJson, encode
 from runtime.workers import Workers
@@ -35,8 +36,7 @@ class Runtime:
         self._lock = threading.Condition()
         self._runs: dict[str, Run] = {}
         self._names = itertools.count(1)
-        self._probing = threading.Lock()
-        self._utility: Engine | None = None
+        self._aside = SideEngine(self._pool.extra_engine)
         self._closed = False
         self._executions = 0
 
@@ -207,7 +207,7 @@ class Runtime:
             return problem
         entry = self._compiler.find(script)
         if not entry.checked:
-            error = self._ask_utility(lambda engine: engine.check(script))
+            error = self._aside.ask(lambda engine: engine.check(script))
             if error and error.code != "SYNTAX_ERROR":
                 return error
             entry.error, entry.checked = error, True
@@ -230,31 +230,10 @@ class Runtime:
             engine.run(run)
             return run.outcome.error
 
-        error = self._ask_utility(ask)
+        error = self._aside.ask(ask)
         if error is None and run.outcome.value != 2:
             return ScriptError.of("ENGINE_CRASHED", "an engine cannot add")
         return error
-
-    def _ask_utility(self, ask: Callable[[Engine], ScriptError | None]) -> ScriptError | None:
-        with self._probing:
-            try:
-                if self._utility is None or self._utility.dead:
-                    self._retire_utility()
-                    if self._closed:
-                        raise EngineUnavailable("the runtime is closed")
-                    self._utility = self._pool.extra_engine()
-                error = ask(self._utility)
-            except (EngineUnavailable, NotStarted) as problem:
-                self._retire_utility()
-                return ScriptError.of("ENGINE_CRASHED", f"no engine could be made: {problem}")
-            if error and error.code != "SYNTAX_ERROR":
-                self._retire_utility()
-            return error
-
-    def _retire_utility(self) -> None:
-        utility, self._utility = self._utility, None
-        if utility:
-            utility.bury()
 
     def metrics(self) -> dict[str, Any]:
         """Gauges and counters, in plain values."""
@@ -271,9 +250,8 @@ class Runtime:
 
     def processes(self) -> list[int]:
         """The process ids of zygote and engines."""
-        extra = [self._utility.pid] if self._utility else []
         zygote = [self._pool.zygote_pid] if self._pool.zygote_pid else []
-        return [*zygote, *self._pool.engine_pids(), *extra]
+        return [*zygote, *self._pool.engine_pids(), *self._aside.pids()]
 
     # ---- Ending. ----
 
@@ -293,8 +271,7 @@ class Runtime:
         for run in left:
             run.cancel()
         self._wait_for_runs(time.monotonic() + 10)
-        with self._probing:
-            self._retire_utility()
+        self._aside.close()
         self._pool.close()
         self._workers.close()
 

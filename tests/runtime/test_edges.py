@@ -327,14 +327,14 @@ def test_a_zygote_that_cannot_fork_says_why() -> None:
     ours.close()
 
 
-def test_a_nursery_tries_a_second_zygote_and_then_gives_up() -> None:
+def test_a_nursery_tries_a_second_zygote_and_then_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     nursery, sock = Nursery(1), socket.socket()
     broken = SimpleNamespace(
         alive=True, pid=1, close=lambda: None, fork=lambda *_: (_ for _ in ()).throw(OSError("broken"))
     )
     whole = SimpleNamespace(alive=True, pid=2, close=lambda: None, fork=lambda *_: 77)
     following = iter([broken, whole, broken, broken])
-    nursery._current = lambda: next(following)  # type: ignore[method-assign]
+    monkeypatch.setattr(nursery, "_current", lambda: next(following))
     assert nursery.fork(sock, 0) == (whole, 77)
     with pytest.raises(EngineUnavailable, match="twice"):
         nursery.fork(sock, 0)
