@@ -20,7 +20,7 @@ from services.wiring import settings
 
 bp = Blueprint("versions", __name__, url_prefix="/scripts/<uuid:script_id>")
 
-STRETCH, PICKER, LATEST = 25, 20, 5
+STRETCH, PICKER, LATEST = 20, 20, 5
 _ONE = "/versions/<int(max=2147483647):number>"
 
 
