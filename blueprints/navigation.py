@@ -25,6 +25,7 @@ MENU: tuple[tuple[Item, ...], ...] = (
         Item("dashboard.index", _l("Dashboard"), "layout-dashboard"),
         Item("script_list.index", _l("Scripts"), "script", "scripts.read"),
         Item("run_list.index", _l("Runs"), "player-play", "executions.read"),
+        Item("reference.index", _l("SDK reference"), "braces", "scripts.read"),
     ),
     (
         Item("events.index", _l("Event log"), "bolt", "executions.read"),

@@ -21,6 +21,7 @@ from blueprints import (
     navigation,
     preferences,
     profile,
+    reference,
     requests,
     results,
     roles,
@@ -53,7 +54,7 @@ from settings import Settings
 
 PAGES = (
     dashboard, editor, script_list, execution_pages, run_list, auth, profile, users, roles, tokens, tenants, secret_pages,
-    settings_pages, audit, preferences, search,
+    settings_pages, audit, preferences, search, reference,
     bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview,
     event_pages, subscriptions, dead_letters, health,
 )  # fmt: skip
