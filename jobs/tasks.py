@@ -7,7 +7,7 @@ has not begun is still `queued` in the database; if the process dies, the sweep 
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from flask import Flask, current_app
 
+from jobs.waiting import LOOK_AGAIN_S, Waiting
 from models.base import db, utcnow
 from models.tenancy import as_system, as_tenant
 from services import batch, claims, outbox
@@ -31,8 +32,6 @@ from services.wiring import settings
 
 log = logging.getLogger(__name__)
 
-# Somebody in another process may have made room: how soon to look again.
-LOOK_AGAIN_S = 0.25
 # Between two turns of the clerk. What ends and what may begin meanwhile shares a transaction.
 TURN_EVERY_S = 0.02
 
@@ -40,53 +39,6 @@ TURN_EVERY_S = 0.02
 def take(runs: Sequence[Sequence[str]]) -> None:
     """The one task there is."""
     current_app.extensions["dispatcher"].add((UUID(tenant), UUID(script), UUID(run)) for tenant, script, run in runs)
-
-
-class Waiting:
-    """Runs that wait for a thread: tenants take turns, and a script or tenant that is full lets the others pass."""
-
-    def __init__(self) -> None:
-        self._tenants: OrderedDict[UUID, deque[HandedOver]] = OrderedDict()
-        self._full: dict[UUID, float] = {}  # script or tenant: when to try again
-
-    def __len__(self) -> int:
-        return sum(map(len, self._tenants.values()))
-
-    def add(self, run: HandedOver) -> None:
-        self._tenants.setdefault(run[0], deque()).append(run)
-
-    def add_first(self, run: HandedOver) -> None:
-        self._tenants.setdefault(run[0], deque()).appendleft(run)
-
-    def is_full(self, whose: UUID, now: float) -> None:
-        self._full[whose] = now + LOOK_AGAIN_S
-
-    def has_room(self, *whose: UUID) -> None:
-        for one in whose:
-            self._full.pop(one, None)
-
-    def next(self, now: float) -> HandedOver | None:
-        self._full = {whose: until for whose, until in self._full.items() if until > now}
-        for tenant_id, runs in list(self._tenants.items()):
-            found = None if tenant_id in self._full else self._first(runs)
-            if found:
-                self._tenants.move_to_end(tenant_id)
-                if not runs:
-                    del self._tenants[tenant_id]
-                return found
-        return None
-
-    def take_all(self) -> list[HandedOver]:
-        runs = [run for queue in self._tenants.values() for run in queue]
-        self._tenants.clear()
-        return runs
-
-    def _first(self, runs: deque[HandedOver]) -> HandedOver | None:
-        for run in runs:
-            if run[1] not in self._full:
-                runs.remove(run)
-                return run
-        return None
 
 
 class Dispatcher:
@@ -174,8 +126,7 @@ class Dispatcher:
         with self._app.app_context():
             turn = batch.turn([one for one, _ in ended], [run_id for _, _, run_id in taken])
             for one in turn.told:
-                with as_tenant(db.session, one.call.tenant_id):
-                    conclude(one.call, dict(one.values))
+                _conclude_alone(one)
             if ended:
                 leave([one.call for one, _ in ended])
             full = _take_slots(turn.begun)
@@ -246,6 +197,15 @@ class Dispatcher:
         with as_tenant(db.session, call.tenant_id):
             conclude(call, values)
         return False
+
+
+def _conclude_alone(one: Ended) -> None:
+    """What goes wrong with one end must not undo the turn of the others."""
+    try:
+        with as_tenant(db.session, one.call.tenant_id):
+            conclude(one.call, dict(one.values))
+    except Exception:
+        log.exception("run %s could not be finished; the sweep finds it", one.call.execution_id)
 
 
 def _take_slots(begun: Sequence[Call]) -> dict[UUID, str]:

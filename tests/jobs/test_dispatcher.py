@@ -4,7 +4,7 @@ import itertools
 from uuid import UUID, uuid4
 
 from jobs.relay import batches, take_turns
-from jobs.tasks import LOOK_AGAIN_S, Waiting
+from jobs.waiting import LOOK_AGAIN_S, Waiting
 
 ACME, GLOBEX, THIRD = uuid4(), uuid4(), uuid4()
 
