@@ -165,6 +165,14 @@ def test_it_flags_a_member_that_does_not_exist(desk: Callable[..., Desk]) -> Non
     assert (marker["startLineNumber"], marker["startColumn"], marker["endColumn"]) == (15, 5, 12)
 
 
+def test_it_looks_at_what_a_script_returns(desk: Callable[..., Desk]) -> None:
+    editor = desk().open()
+    editor.send("replace", text="const used = 1;\nconst idle = 2;\nreturn sdk.nothing(used);\n")
+    expect(editor.status).to_have_text("Warnings: 1")
+    faded = editor.page.locator("#source-card .squiggly-inline-unnecessary")
+    expect(faded).to_have_text(["idle"])
+
+
 def test_it_lets_what_runs_be(desk: Callable[..., Desk]) -> None:
     editor = desk().open()
     expect(editor.status).to_have_text("No problems")

@@ -7,8 +7,8 @@ const MOST_TRIES = 100;
 const fetched = new Map();
 
 // A script runs as it is written: what TypeScript would only like better is not a problem, and neither is what the wrapper
-// of a script allows (top-level return and await) or what the server says more exactly (names scripts do not have).
-const HARMLESS = new Set([1108, 1375, 1378, 1431, 1432, 2307, 2322, 2362, 2363, 2403, 2580, 2591, 2769, 7016]);
+// of a script allows (await at its top) or what the server says more exactly (names scripts do not have).
+const HARMLESS = new Set([1375, 1378, 1431, 1432, 2307, 2322, 2362, 2363, 2403, 2580, 2591, 2769, 7016]);
 const HINTS = [7043, 7044, 7045, 7046, 7047, 7048, 7049, 7050, 80001, 80003, 80004, 80005, 80006];
 
 /** Fetches the declarations of `url`; resolves to { describe(inputType) }, which gives them to TypeScript with ScriptInput, or to
