@@ -117,8 +117,9 @@ def _plans(now: datetime) -> list[_Plan]:
 
 def _plan(due: _Due, now: datetime, is_going: bool, has_waiting: bool) -> _Plan:
     try:
-        verdicts = _verdicts(due, now, is_going=is_going, has_waiting=has_waiting)
-        return _Plan(due, verdicts, schedule_times.due_at(due.schedule, now))
+        slots, next_run_at = schedule_times.due_slots(due.schedule, now)
+        verdicts = _verdicts(due, slots, now, is_going=is_going, has_waiting=has_waiting) if slots else []
+        return _Plan(due, verdicts, next_run_at)
     except (CronError, ZoneInfoNotFoundError, ValueError):
         log.exception("schedule %s cannot be read; it is put aside", due.schedule.id)
         return _Plan(due, [], None)
@@ -151,11 +152,8 @@ def _claim(plans: Sequence[_Plan]) -> bool:
     return bool(changed.rowcount == len(plans))  # type: ignore[attr-defined]
 
 
-def _verdicts(due: _Due, now: datetime, *, is_going: bool, has_waiting: bool) -> list[_Verdict]:
+def _verdicts(due: _Due, slots: Sequence[Slot], now: datetime, *, is_going: bool, has_waiting: bool) -> list[_Verdict]:
     schedule = due.schedule
-    slots = schedule_times.due_slots(schedule, now)
-    if not slots:
-        return []
     found = [_Verdict(slot.at, reason) for slot, reason in _missed(due, slots, now)]
     if len(found) < len(slots):
         found.append(_newest(schedule, slots[-1], is_going=is_going, has_waiting=has_waiting))

@@ -2,7 +2,6 @@
 
 from collections import deque
 from datetime import datetime, timedelta
-from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from models.schedule import Schedule
@@ -31,11 +30,16 @@ def due_at(schedule: Schedule, now: datetime) -> datetime | None:
     return slot.at + delay(schedule)
 
 
-def due_slots(schedule: Schedule, now: datetime) -> list[Slot]:
-    """The slots from the armed one to now, oldest first."""
+def due_slots(schedule: Schedule, now: datetime) -> tuple[list[Slot], datetime | None]:
+    """The slots from the armed one to now, oldest first, and when it is to be looked at next."""
     assert schedule.next_run_at is not None
     until = now - delay(schedule)
     armed = max(schedule.next_run_at - delay(schedule), until - FARTHEST_BACK)
-    coming = slots(parse(schedule.cron), ZoneInfo(schedule.timezone), armed - _AN_INSTANT)
-    due = takewhile(lambda slot: slot.at <= until and not (schedule.ends_at and slot.at >= schedule.ends_at), coming)
-    return list(deque(due, MOST_MISSED))
+    due: deque[Slot] = deque(maxlen=MOST_MISSED)
+    for slot in slots(parse(schedule.cron), ZoneInfo(schedule.timezone), armed - _AN_INSTANT):
+        if schedule.ends_at and slot.at >= schedule.ends_at:
+            break
+        if slot.at > until:
+            return list(due), slot.at + delay(schedule)
+        due.append(slot)
+    return list(due), None

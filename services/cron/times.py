@@ -5,6 +5,7 @@ instant after the gap; a time that comes twice happens the first time. An expres
 (`*/15 * * * *`) means elapsed time: it goes on every fifteen minutes whatever the clocks do.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -133,10 +134,10 @@ def _walls(cron: Cron, after: datetime) -> Iterator[datetime]:
 def _walls_of_day(cron: Cron, midnight: datetime, first: datetime) -> Iterator[datetime]:
     if midnight + _A_DAY <= first:
         return
-    for hour in cron.hours:
-        if midnight + timedelta(hours=hour + 1) <= first:
-            continue
-        for minute in cron.minutes:
-            wall = midnight.replace(hour=hour, minute=minute)
-            if wall >= first:
-                yield wall
+    is_first_day = midnight.date() == first.date()
+    hours = cron.hours[bisect_left(cron.hours, first.hour) :] if is_first_day else cron.hours
+    for hour in hours:
+        is_first_hour = is_first_day and hour == first.hour
+        minutes = cron.minutes[bisect_left(cron.minutes, first.minute) :] if is_first_hour else cron.minutes
+        for minute in minutes:
+            yield midnight.replace(hour=hour, minute=minute)
