@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ PRELUDE = Path(__file__).with_name("prelude.js").read_text()
 # What JavaScript says through the mailbox.
 CALL, LOG, VALUE, FAIL, CRYPTO, TIMER, UNTIMER = range(1, 8)
 _WIDE, _MORE = 1, 2
+
+SETTLE_S = 0.1
+"""How long what has ended may take to come to rest."""
 
 Heard = Callable[[int, str], str | None]
 Done = Callable[[ScriptFailure | None], None]
@@ -80,6 +84,9 @@ class Chamber:
         self._send(self.isolate.text(message), entered)
 
     def close(self) -> None:
+        until = time.monotonic() + SETTLE_S
+        while self.isolate.busy and time.monotonic() < until:
+            time.sleep(0.0005)
         self._head.release()
         self._mail.release()
         self.isolate.close()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime import chamber, digests, wire
-from runtime.chamber import BadSyntax, Chamber
+from runtime.chamber import SETTLE_S, BadSyntax, Chamber
 from runtime.driver import ScriptFailure
 from runtime.gauge import Gauge
 from runtime.limits import MIB
@@ -23,7 +23,6 @@ from runtime.wrapping import HEAD
 
 MOST_FRAME = 64 * MIB
 LOG_TAIL_FLUSH_S = 0.25
-SETTLE_S = 0.1
 
 
 class Lines:
