@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import Insert, Table, bindparam, insert, select
 
 from models.base import db, utcnow
 from models.event import Event, OutboxEntry
@@ -21,6 +21,12 @@ from services.granted.facts import MAX_DEPTH
 from services.queueing import Wanted, columns
 
 _SCRIPTS = Script.__table__
+# Made once: for every event, building these would cost more than executing them.
+_RUNNABLE = select(_SCRIPTS.c.id, _SCRIPTS.c.name, _SCRIPTS.c.version, _SCRIPTS.c.limits, _SCRIPTS.c.parameters).where(
+    _SCRIPTS.c.tenant_id == bindparam("tenant"), _SCRIPTS.c.id.in_(bindparam("scripts", expanding=True)),
+    _SCRIPTS.c.enabled, _SCRIPTS.c.deleted_at.is_(None),
+)  # fmt: skip
+_INSERTS: dict[Any, Insert] = {model: insert(cast(Table, model.__table__)) for model in (Event, Execution, OutboxEntry)}
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def insert_event(event: Event) -> None:
 
 def _insert(model: Any, rows: Sequence[dict[str, Any]]) -> None:
     tenant_id = bound_to(db.session)
-    db.session.connection().execute(insert(model.__table__), [{"tenant_id": tenant_id, **row} for row in rows])
+    db.session.connection().execute(_INSERTS[model], [{"tenant_id": tenant_id, **row} for row in rows])
 
 
 def as_seen(event: Event) -> dict[str, Any]:
@@ -126,12 +132,8 @@ def _runnable(script_ids: set[UUID]) -> dict[UUID, Any]:
     """What a run needs to know of each script that may run."""
     if not script_ids:
         return {}
-    rows = db.session.connection().execute(
-        select(_SCRIPTS.c.id, _SCRIPTS.c.name, _SCRIPTS.c.version, _SCRIPTS.c.limits, _SCRIPTS.c.parameters)
-        .where(_SCRIPTS.c.tenant_id == bound_to(db.session), _SCRIPTS.c.id.in_(script_ids), _SCRIPTS.c.enabled,
-               _SCRIPTS.c.deleted_at.is_(None))
-    )  # fmt: skip
-    return {row.id: row for row in rows}
+    asked = {"tenant": bound_to(db.session), "scripts": list(script_ids)}
+    return {row.id: row for row in db.session.connection().execute(_RUNNABLE, asked)}
 
 
 def _is_self(entry: Entry, cause: Cause | None) -> bool:
