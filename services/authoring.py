@@ -128,12 +128,12 @@ def save(
     try:
         return attempt(base_version)
     except Stale as stale:
-        current = stale.script
-        touched = _is_touched(current, base_version or 0, changes)
-        db.session.rollback()
+        seen = stale.script.version
+        touched = _is_touched(stale.script, base_version or 0, changes)
+        db.session.rollback()  # from here on the row says what the next saver made of it, which nobody has looked at
         if touched:
             raise
-        return attempt(current.version)
+        return attempt(seen)
 
 
 def _is_touched(current: Script, base_version: int, changes: Changes) -> bool:
