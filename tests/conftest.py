@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from sqlalchemy import select
 
 from app import create_app
@@ -17,13 +19,15 @@ from models.tenancy import as_system, bind
 from services import accounts, passwords, tenants
 from services.identity import Principal
 from settings import Settings
+from tests.support.engines import SharedEngines
 from tests.support.http import Browser
 
-pytest_plugins = ["tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.order",
-                  "tests.support.runs"]  # fmt: skip
+pytest_plugins = ["tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
+                  "tests.support.order", "tests.support.runs"]  # fmt: skip
 
 PASSWORD = "correct horse battery"
-# argon2 is slow on purpose; once is enough for all the people of a test run.
+# argon2 is slow on purpose, and tests sign in a thousand times.
+passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD_HASH = passwords.hash_password(PASSWORD)
 
 
@@ -80,9 +84,17 @@ def migrated_postgres(postgres_server: object, tmp_path_factory: pytest.TempPath
     return name
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
+    """Compiling the templates of a page takes longer than rendering it; each application would do it again."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings, shared_engines: SharedEngines, compiled_templates: BytecodeCache) -> Iterator[Flask]:
     app = create_app(settings)
+    app.extensions["engines"] = os.getpid(), shared_engines
+    app.jinja_env.bytecode_cache = compiled_templates
     app.extensions["redis"].flushdb()
     app.config["TESTING"] = False  # errors become pages, as for users
     yield app

@@ -92,6 +92,23 @@ def test_a_run_is_pinned_to_the_version_it_was_wanted_on(author: Principal) -> N
     assert fresh(author, waiting).output == "first"
 
 
+def test_an_older_version_takes_the_input_it_declared_itself(author: Principal) -> None:
+    script = write(author, "return 'first'", parameters=[{"name": "a", "type": "integer", "required": True}])
+    scripts.save(author, script.id, Changes(parameters=[{"name": "b", "type": "string", "required": True}]))
+
+    assert finish(author, script, input={"a": 1}, version=1).output == "first"
+    with pytest.raises(InvalidInput, match="a:"):
+        executions.start(author, script.id, input={"b": "x"}, version=1)
+
+
+@pytest.mark.parametrize("number", [-1, 0, 2, 2**31, 2**63, 10**30])
+def test_a_version_that_is_not_there_is_not_found(author: Principal, number: int) -> None:
+    script = write(author, "return 1")
+
+    with pytest.raises(NotFound):
+        executions.start(author, script.id, version=number)
+
+
 def test_of_two_who_take_it_one_performs_it(app: Flask, author: Principal) -> None:
     script = write(author, "console.log('ran'); await sdk.sleep(200); return 1")
     waiting = queue(script)
@@ -184,9 +201,9 @@ def test_too_many_at_once_wait_for_one_another(author: Principal) -> None:
 
 def test_who_waits_too_long_is_refused_and_says_so(app: Flask, author: Principal) -> None:
     app.extensions["settings"] = replace(app.extensions["settings"], script_acquire_timeout_ms=500)
-    script = write(author, "await sdk.sleep(20000)", limits={"concurrency": 1})
+    script = write(author, "console.log('in'); await sdk.sleep(60000)", limits={"concurrency": 1, "timeout_ms": 90_000})
     first = executions.start(author, script.id)
-    until(lambda: fresh(author, first.id).status == "running")
+    until(lambda: bool(live.read(first.id).logs))
 
     second = executions.wait_for(author, executions.start(author, script.id).id, 15)
 
@@ -240,6 +257,18 @@ def test_a_queued_run_is_withdrawn(author: Principal) -> None:
     assert fresh(author, waiting).status == "cancelled"
     with pytest.raises(Conflict):
         executions.cancel(author, waiting)
+
+
+def test_a_stop_is_kept_by_a_run_that_goes_back_to_the_queue(author: Principal) -> None:
+    waiting = queue(write(author, "return 1"))
+    claims.claim(waiting, 60)
+    executions.cancel(author, waiting)
+    claims.give_back(waiting, utcnow())
+    db.session.commit()
+
+    executions.perform(waiting)
+
+    assert fresh(author, waiting).status == "cancelled"
 
 
 def test_a_stop_is_heard_at_any_moment(author: Principal) -> None:
