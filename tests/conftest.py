@@ -19,7 +19,6 @@ from models.tenancy import as_system, bind
 from services import accounts, passwords, tenants
 from services.identity import Principal
 from settings import Settings
-from tests.support.engines import SharedEngines
 from tests.support.http import Browser
 
 pytest_plugins = ["tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
@@ -91,7 +90,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCach
 
 
 @pytest.fixture
-def app(settings: Settings, shared_engines: SharedEngines, compiled_templates: BytecodeCache) -> Iterator[Flask]:
+def app(settings: Settings, shared_engines: object, compiled_templates: BytecodeCache) -> Iterator[Flask]:
     app = create_app(settings)
     app.extensions["engines"] = os.getpid(), shared_engines
     app.jinja_env.bytecode_cache = compiled_templates
