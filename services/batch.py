@@ -44,7 +44,7 @@ MOST_VERSIONS = 200
 _WRITTEN = ("output", "finished_at", "logs", "logs_dropped", "calls", "wait_ms", "run_ms", "cpu_ms", "peak_memory_bytes",
             "api_calls", "limits")  # fmt: skip
 _CLAIMED = ("id", "tenant_id", "script_id", "version_number", "trigger", "type", "triggered_by", "user_id", "event_id",
-            "attempt", "chain_depth", "request_id", "input", "test_source", "created_at")  # fmt: skip
+            "attempt", "chain_depth", "request_id", "input", "test_source", "created_at", "cancel_requested")  # fmt: skip
 
 # Made once: building a statement costs more than executing it.
 _LISTENERS = (
@@ -163,7 +163,7 @@ def _call(row: Any, owner: Any, version: _Version, event: dict[str, Any] | None)
         version=row.version_number, source=version.source, parameters=version.parameters,
         limits=effective(version.limits, settings()), trigger=row.trigger, type=row.type,
         triggered_by=row.triggered_by, attempt=row.attempt, chain_depth=row.chain_depth, created_at=row.created_at,
-        input=row.input, event=event, request_id=row.request_id,
+        input=row.input, event=event, request_id=row.request_id, is_unwanted=row.cancel_requested,
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ class Call:
     event: dict[str, Any] | None = None
     request: dict[str, Any] | None = None
     request_id: str = ""
+    is_unwanted: bool = False  # somebody wants it stopped, before it has begun
     deadline: float | None = None  # time.monotonic(), where a caller waits no longer than that
     holds_slots: bool = False  # whoever made the call took its slots already, for many calls at once
 
@@ -75,6 +76,7 @@ def build(execution_id: UUID, deadline: float | None = None) -> Call:
         source=source, parameters=parameters, limits=effective(limits, settings()), trigger=run.trigger, type=run.type,
         triggered_by=run.triggered_by, attempt=run.attempt, chain_depth=run.chain_depth, created_at=run.created_at,
         input=run.input, caller=caller, event=_event(run), request=run.request, request_id=run.request_id, deadline=deadline,
+        is_unwanted=run.cancel_requested,
     )  # fmt: skip
 
 

@@ -55,13 +55,14 @@ def start(
     """Written, committed, and on its way in a thread of this process. `source` is an unsaved buffer, run as a test."""
     require(actor, "scripts.execute")
     script = scripts.get(actor, script_id)
-    number = versions.find(script_id, version).number if version else script.version
+    pinned = versions.find(script_id, version) if version is not None else None
+    declared = pinned.parameters if pinned and source is None else script.parameters
     given = as_json(input, MAX_INPUT_BYTES, "input")
-    parameters.apply(list(script.parameters), given)  # its form wants to hear at once what does not fit
+    parameters.apply(list(declared), given)  # its form wants to hear at once what does not fit
     if source is not None and len(source.encode("utf-8", "replace")) > scripts.MAX_SOURCE_BYTES:
         raise Invalid("The code has more than %(most)s bytes.", field="source", most=scripts.MAX_SOURCE_BYTES)
     return _begin(script, Wanted(
-        trigger="test" if source is not None else trigger, actor=actor, input=given, version=number, test_source=source,
+        trigger="test" if source is not None else trigger, actor=actor, input=given, version=version, test_source=source,
         triggered_by="api" if actor.token_id else "user",
     ))  # fmt: skip
 

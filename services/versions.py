@@ -22,6 +22,7 @@ from services.identity import Principal, require
 
 MAX_VERSIONS, RETENTION_DAYS, KEEP_MILESTONES = 500, 0, True  # 0 days: age alone removes nothing
 PAGE = 50
+LARGEST = 2**31 - 1
 
 
 def snapshot(
@@ -70,10 +71,9 @@ def get(actor: Principal, script_id: UUID, number: int) -> ScriptVersion:
 
 
 def find(script_id: UUID, number: int) -> ScriptVersion:
-    version = db.session.scalar(
-        select(ScriptVersion).where(ScriptVersion.script_id == script_id, ScriptVersion.number == number)
-        .options(undefer(ScriptVersion.source))
-    )  # fmt: skip
+    query = select(ScriptVersion).where(ScriptVersion.script_id == script_id, ScriptVersion.number == number)
+    # A number no column holds is an error to databases, and to us one more that is not there.
+    version = db.session.scalar(query.options(undefer(ScriptVersion.source))) if 0 < number <= LARGEST else None
     if version is None:
         raise NotFound("There is no version %(number)s.", number=number)
     return version
