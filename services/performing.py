@@ -44,7 +44,9 @@ def perform(execution_id: UUID, *, deadline: float | None = None, on_busy: OnBus
 
 def ended(call: calls.Call) -> dict[str, Any]:
     """Runs it, and answers what its row shall keep of that. Busy: it has not begun, and keeps its turn."""
-    if call.is_unwanted:  # asked for when it was taken but not under way: between a claim and its start, or its return to the queue
+    if (
+        call.is_unwanted
+    ):  # asked for when it was taken but not under way: between a claim and its start, or its return to the queue
         return outcomes.ended_early("CANCELLED", "stopped before it began", "cancelled")
     try:
         return {**outcomes.finished(execute(call)), "limits": dict(call.limits)}

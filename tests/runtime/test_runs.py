@@ -371,7 +371,10 @@ def test_rejections_of_every_kind_and_number_harm_nothing(rt: Runtime) -> None:
     assert max(len(entry.message) for entry in outcome.logs) < 1_100
 
 
-@pytest.mark.parametrize("tail", ["for (;;) await null", "await sdk.sleep(1); for (;;);", "setInterval(() => 1, 0); await new Promise(() => {})"])
+@pytest.mark.parametrize(
+    "tail",
+    ["for (;;) await null", "await sdk.sleep(1); for (;;);", "setInterval(() => 1, 0); await new Promise(() => {})"],
+)
 def test_what_goes_on_after_the_end_hinders_nobody(rt: Runtime, tail: str) -> None:
     for at in range(3):
         assert rt.execute(f"(async () => {{ await null; {tail} }})(); return context.input", input=at).value == at
