@@ -63,8 +63,19 @@ def create() -> AnyResponse | tuple[str, int]:
 @bp.get("/<uuid:script_id>")
 @requires("scripts.read")
 def show(script_id: UUID) -> str:
+    """`version` puts an older one into the editor, `run` the unsaved code of a test run: to be put right and saved as the newest."""
     script = scripts.get(actor(), script_id, deleted=True)
-    return render_template("scripts/show.html", script=script, **_around(script))
+    return render_template("scripts/show.html", script=script, **_around(script), **_in_editor(script))
+
+
+def _in_editor(script: Script) -> dict[str, Any]:
+    run_id, number = request.args.get("run", type=UUID), request.args.get("version", script.version, int)
+    if run_id:
+        return {"source": authoring.tested_source(actor(), script.id, run_id), "opened": _("the code of a test run")}
+    if number == script.version:
+        return {}
+    opened = _("version %(number)s", number=number)
+    return {"source": versions.get(actor(), script.id, number).source, "opened": opened}
 
 
 @bp.post("/<uuid:script_id>")

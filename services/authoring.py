@@ -14,7 +14,7 @@ from models.base import db, utcnow
 from models.execution import Execution
 from models.script import Script
 from models.user import User
-from services import scripts, versions
+from services import executions, scripts, versions
 from services.errors import NotFound
 from services.identity import Principal, require
 from services.scripts import Changes, Stale
@@ -109,6 +109,14 @@ def input_of(actor: Principal, script_id: UUID, run_id: UUID) -> Any:
     if run is None:
         raise NotFound("There is no such run.")
     return run.input
+
+
+def tested_source(actor: Principal, script_id: UUID, run_id: UUID) -> str:
+    """The unsaved code that a test run of this script ran."""
+    run = executions.get(actor, run_id)
+    if run.script_id != script_id or run.test_source is None:
+        raise NotFound("There is no such run.")
+    return run.test_source
 
 
 def save(

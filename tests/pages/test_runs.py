@@ -73,6 +73,19 @@ def test_a_long_run_shows_its_lines_and_can_be_stopped(
     assert 'data-status="cancelled"' in settled(browser, stopped)
 
 
+def test_fixing_a_test_run_opens_the_code_that_ran(
+    alice: Person, sign_in: SignIn, write: Callable[..., Script]
+) -> None:
+    browser = sign_in(alice)
+    script, other = write("return 1"), write("return 2")
+    panel = settled(browser, execute(browser, script, source="let unsaved\nunsaved.boom"))
+    run_id = RUN_ID.search(panel)[1]
+
+    assert f'href="/scripts/{script.id}?run={run_id}#L2"' in browser.get(f"/executions/{run_id}").text
+    assert "unsaved.boom</textarea>" in browser.get(f"/scripts/{script.id}?run={run_id}").text
+    assert browser.get(f"/scripts/{other.id}?run={run_id}").status_code == 404
+
+
 def test_a_failure_names_its_code_and_line(alice: Person, sign_in: SignIn, write: Callable[..., Script]) -> None:
     browser = sign_in(alice)
     script = write("const a = 1\nnull.boom")

@@ -221,6 +221,33 @@ def test_a_stale_save_shows_both_and_stores_nothing(
         assert shown in answer.text, shown
 
 
+def test_an_older_version_is_opened_in_the_editor_and_saved_as_the_newest(
+    alice: Person, script: Script, sign_in: SignIn, now: Callable[..., Script]
+) -> None:
+    browser = sign_in(alice)
+    page = browser.get(f"/scripts/{script.id}?version=1").text
+
+    assert f"data-editor-field>\n{SOURCE}</textarea>" in page and 'data-saved="return 2;' in page
+    assert "In the editor: version 1" in page and 'name="base_version" value="2"' in page
+    assert save(browser, script, source="return 'mended';", base_version="2").status_code == 303
+    assert (now().version, now().source) == (3, "return 'mended';")
+
+
+def test_who_only_reads_sees_the_older_version_too(bob: Person, script: Script, sign_in: SignIn) -> None:
+    page = sign_in(bob).get(f"/scripts/{script.id}?version=1").text
+
+    assert f"{SOURCE}</textarea>" in page and "version 1" in page
+
+
+@pytest.mark.parametrize(
+    "asked", ["version=9", "version=0", "version=-1", "version=99999999999999999999", f"run={uuid4()}"]
+)
+def test_what_cannot_be_opened_in_the_editor_is_not_found(
+    alice: Person, script: Script, sign_in: SignIn, asked: str
+) -> None:
+    assert sign_in(alice).get(f"/scripts/{script.id}?{asked}").status_code == 404
+
+
 def test_mine_is_saved_over_theirs_once_seen(
     alice: Person, script: Script, sign_in: SignIn, now: Callable[..., Script]
 ) -> None:
