@@ -5,12 +5,12 @@ number of schedulers may do this at once, and be killed at any moment: each slot
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfoNotFoundError
 
 from sqlalchemy import Select, Table, bindparam, delete, exists, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,14 +25,13 @@ from models.script import Script
 from models.tenancy import as_system
 from models.tenant import Tenant
 from services import meters, schedule_times
-from services.cron.parse import Cron, CronError, parse
-from services.cron.times import REPEAT, Slot
+from services.cron.parse import CronError
 from services.queueing import Wanted, queued
+from services.slot_verdicts import Due, Verdict, judge, standing_reason
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-GRACE = timedelta(seconds=60)  # later than this a slot was missed, and the misfire policy speaks
 LEDGER_DAYS = 90
 
 # Written into the statement, so that SQLite sees that its partial indexes fit.
@@ -53,29 +52,9 @@ _CLAIM = (
 
 
 @dataclass(frozen=True)
-class _Verdict:
-    """What became of a slot: `reason` says why it was skipped; without one it runs, now or (`waits`) after the last run."""
-
-    slot: datetime
-    reason: str = ""
-    waits: bool = False
-
-    @property
-    def runs_now(self) -> bool:
-        return not self.reason and not self.waits
-
-
-@dataclass(frozen=True)
-class _Due:
-    schedule: Schedule
-    script: Script
-    tenant_is_active: bool
-
-
-@dataclass(frozen=True)
 class _Plan:
-    due: _Due
-    verdicts: list[_Verdict]
+    due: Due
+    verdicts: list[Verdict]
     next_run_at: datetime | None
 
     @property
@@ -115,17 +94,17 @@ def _plans(now: datetime) -> list[_Plan]:
     return [_plan(due, now, due.schedule.id in going, due.schedule.id in waiting) for due in found]
 
 
-def _plan(due: _Due, now: datetime, is_going: bool, has_waiting: bool) -> _Plan:
+def _plan(due: Due, now: datetime, is_going: bool, has_waiting: bool) -> _Plan:
     try:
         slots, next_run_at = schedule_times.due_slots(due.schedule, now)
-        verdicts = _verdicts(due, slots, now, is_going=is_going, has_waiting=has_waiting) if slots else []
+        verdicts = judge(due, slots, now, is_going=is_going, has_waiting=has_waiting) if slots else []
         return _Plan(due, verdicts, next_run_at)
     except (CronError, ZoneInfoNotFoundError, ValueError):
         log.exception("schedule %s cannot be read; it is put aside", due.schedule.id)
         return _Plan(due, [], None)
 
 
-def _due(now: datetime) -> list[_Due]:
+def _due(now: datetime) -> list[Due]:
     rows = db.session.execute(
         select(Schedule, Script, Tenant.is_active)
         .join(Script, (Script.tenant_id == Schedule.tenant_id) & (Script.id == Schedule.script_id))
@@ -136,7 +115,7 @@ def _due(now: datetime) -> list[_Due]:
         .with_for_update(skip_locked=True, of=Schedule)
         .execution_options(populate_existing=True)
     )
-    return [_Due(*row) for row in rows]
+    return [Due(*row) for row in rows]
 
 
 def _claim(plans: Sequence[_Plan]) -> bool:
@@ -150,51 +129,6 @@ def _claim(plans: Sequence[_Plan]) -> bool:
         for plan in plans
     ])  # fmt: skip
     return bool(changed.rowcount == len(plans))  # type: ignore[attr-defined]
-
-
-def _verdicts(due: _Due, slots: Sequence[Slot], now: datetime, *, is_going: bool, has_waiting: bool) -> list[_Verdict]:
-    schedule = due.schedule
-    found = [_Verdict(slot.at, reason) for slot, reason in _missed(due, slots, now)]
-    if len(found) < len(slots):
-        found.append(_newest(schedule, slots[-1], is_going=is_going, has_waiting=has_waiting))
-    return [*found, *(_Verdict(shown, "clock_change") for shown in _second_showings(schedule, slots))]
-
-
-def _missed(due: _Due, slots: Sequence[Slot], now: datetime) -> Iterator[tuple[Slot, str]]:
-    """The slots that do not run, whatever else goes on. The newest of all may: then it is not among them."""
-    schedule = due.schedule
-    standing = _standing_reason(due)
-    if standing:
-        yield from ((slot, standing) for slot in slots)
-        return
-    # One run stands for all the missed ones, or they are let go.
-    yield from ((slot, "misfire" if schedule.misfire == "skip" else "down") for slot in slots[:-1])
-    is_late = slots[-1].at + schedule_times.delay(schedule) < now - GRACE
-    if is_late and schedule.misfire == "skip":
-        yield slots[-1], "misfire"
-
-
-def _standing_reason(due: _Due) -> str:
-    if not (due.script.enabled and due.tenant_is_active):
-        return "disabled"
-    return "" if due.schedule.enabled else "paused"
-
-
-def _newest(schedule: Schedule, slot: Slot, *, is_going: bool, has_waiting: bool) -> _Verdict:
-    if schedule.overlap == "allow" or not (is_going or has_waiting):
-        return _Verdict(slot.at)
-    if schedule.overlap == "queue" and not has_waiting:
-        return _Verdict(slot.at, waits=True)
-    return _Verdict(slot.at, "overlap")
-
-
-def _second_showings(schedule: Schedule, slots: Sequence[Slot]) -> list[datetime]:
-    """A time that the clock shows twice ran the first time; the ledger says so of the second."""
-    expression = parse(schedule.cron)
-    if not isinstance(expression, Cron) or expression.all_day_long:
-        return []
-    zone = ZoneInfo(schedule.timezone)
-    return [slot.wall.replace(tzinfo=zone, fold=1) for slot in slots if slot.mark == REPEAT]
 
 
 def _write(plans: Sequence[_Plan]) -> list[datetime]:
@@ -276,15 +210,15 @@ def release_waiting() -> int:
             .where(_WAITING, ~still_going).order_by(Occurrence.due_at).limit(BATCH)
             .with_for_update(skip_locked=True, of=Occurrence)
         ).all()  # fmt: skip
-        released = (_release(waiting, _Due(*due)) for waiting, *due in rows)  # type: ignore[arg-type]
+        released = (_release(waiting, Due(*due)) for waiting, *due in rows)  # type: ignore[arg-type]
         runs = [run for run in released if run]
         _hand_over(runs)
         db.session.commit()
         return len(runs)
 
 
-def _release(waiting: Occurrence, due: _Due) -> Execution | None:
-    if reason := _standing_reason(due):
+def _release(waiting: Occurrence, due: Due) -> Execution | None:
+    if reason := standing_reason(due):
         waiting.outcome, waiting.reason = "skipped", reason
         return None
     waiting.execution_id = uuid7()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -12,16 +12,17 @@ from sqlalchemy import select
 
 from models.base import db, utcnow
 from models.execution import Execution
-from models.schedule import MISFIRES, OVERLAPS, Occurrence, Schedule
+from models.schedule import Occurrence, Schedule
 from models.script import Script
 from runtime.limits import KIB
-from services import audit, firing, parameters, schedule_times, scripts, triggers, zones
+from services import audit, firing, occurrences, parameters, schedule_checks, schedule_times, scripts, triggers
 from services.audit import Target
-from services.cron.parse import Every, parse
+from services.cron.parse import parse
 from services.cron.times import ClockChange, Slot, change_between, slots
 from services.errors import Conflict, Invalid, NotFound
 from services.firing import fire_due
 from services.identity import Principal, require
+from services.occurrences import Entry, rhythm
 from services.paging import Page, keyset
 from services.queueing import Wanted, enqueue
 from services.scripts import UNCHANGED
@@ -47,10 +48,8 @@ __all__ = [
 
 MOST_PER_SCRIPT = 50
 MAX_INPUT_BYTES = 256 * KIB
-MAX_JITTER_SECONDS = 3600
 LEDGER_LENGTH = 60
 PREVIEW_LENGTH = 10
-_YEARS = 1970, 2999
 _STEERS = ("cron", "timezone", "jitter_seconds", "starts_at", "ends_at", "enabled")
 
 
@@ -182,7 +181,9 @@ def _settle(
 
 
 def _fill(schedule: Schedule, script: Script, given: Mapping[str, Any]) -> None:
-    checked: dict[str, Any] = {name: check(given[name]) for name, check in _CHECKS.items() if name in given}
+    checked: dict[str, Any] = {
+        name: check(given[name]) for name, check in schedule_checks.CHECKS.items() if name in given
+    }
     if "input" in given:
         checked["input"] = _input(given["input"], script)
     starts, ends = (checked.get(name, getattr(schedule, name)) for name in ("starts_at", "ends_at"))
@@ -203,78 +204,11 @@ def _input(value: Any, script: Script) -> Any:
     return value
 
 
-def _cron(value: object) -> str:
-    if not isinstance(value, str):
-        raise Invalid("This must be text.", field="cron")
-    parse(value)
-    return " ".join(value.split())
-
-
-def _zone(value: object) -> str:
-    if not isinstance(value, str) or value not in zones.names():
-        raise Invalid("There is no such time zone.", field="timezone")
-    return str(value)
-
-
-def _enabled(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Invalid("This must be true or false.", field="enabled")
-    return value
-
-
-def _overlap(value: object) -> str:
-    if value not in OVERLAPS:
-        raise Invalid("The overlap policy is skip, queue or allow.", field="overlap")
-    return str(value)
-
-
-def _misfire(value: object) -> str:
-    if value not in MISFIRES:
-        raise Invalid("The misfire policy is skip or once.", field="misfire")
-    return str(value)
-
-
-def _jitter(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_JITTER_SECONDS:
-        raise Invalid("The spread is 0 to %(most)s seconds.", field="jitter_seconds", most=MAX_JITTER_SECONDS)
-    return value
-
-
-def _starts_at(value: object) -> datetime | None:
-    return _instant(value, "starts_at")
-
-
-def _ends_at(value: object) -> datetime | None:
-    return _instant(value, "ends_at")
-
-
-def _instant(value: object, field: str) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if instant is None:
-            return None
-        if not isinstance(instant, datetime) or instant.tzinfo is None:
-            raise ValueError("an instant has a zone")
-        if not _YEARS[0] <= instant.year <= _YEARS[1]:
-            raise Invalid(
-                "The year must be between %(first)s and %(last)s.", field=field, first=_YEARS[0], last=_YEARS[1]
-            )
-        return instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Invalid("This must be a time with its zone, such as 2026-12-31T23:00:00+05:00.", field=field) from None
-
-
-_CHECKS = {
-    "cron": _cron, "timezone": _zone, "enabled": _enabled, "overlap": _overlap, "misfire": _misfire,
-    "jitter_seconds": _jitter, "starts_at": _starts_at, "ends_at": _ends_at,
-}  # fmt: skip
-
-
 # ---- what it will do, and what it did
 
 
 def zone_named(timezone: str) -> ZoneInfo:
-    return ZoneInfo(_zone(timezone))
+    return ZoneInfo(schedule_checks.zone(timezone))
 
 
 def preview(
@@ -293,72 +227,13 @@ def preview(
     return found
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A slot of the ledger. `state`: a run's status, or waiting, or skipped."""
-
-    due_at: datetime
-    state: str
-    reason: str = ""
-    execution_id: UUID | None = None
-    error_code: str | None = None
-    run_ms: int | None = None
-
-
 def ledger(actor: Principal, schedule_id: UUID, limit: int = LEDGER_LENGTH) -> list[Entry]:
     """What became of the last slots, newest first."""
     get(actor, schedule_id)
-    return _entries(schedule_id, limit)
+    return occurrences.entries(schedule_id, limit)
 
 
 def recent(actor: Principal, rows: Iterable[Schedule], limit: int = 20) -> dict[UUID, list[Entry]]:
     """The end of each ledger, for lists."""
     require(actor, "scripts.read")
-    return {schedule.id: _entries(schedule.id, limit) for schedule in rows}
-
-
-def _entries(schedule_id: UUID, limit: int) -> list[Entry]:
-    rows = db.session.execute(
-        select(Occurrence, Execution.status, Execution.error_code, Execution.run_ms)
-        .outerjoin(Execution, Execution.id == Occurrence.execution_id)
-        .where(Occurrence.schedule_id == schedule_id)
-        .order_by(Occurrence.due_at.desc())
-        .limit(limit)
-    )
-    return [_entry(*row) for row in rows]
-
-
-def _entry(slot: Occurrence, status: str | None, error_code: str | None, run_ms: int | None) -> Entry:
-    if slot.outcome == "skipped":
-        return Entry(slot.due_at, "skipped", slot.reason)
-    if slot.execution_id is None:
-        return Entry(slot.due_at, "waiting")
-    if status == "refused":  # the run was wanted, and a limit of the tenant said no
-        reason = "disabled" if error_code == "FEATURE_DISABLED" else "quota"
-        return Entry(slot.due_at, "skipped", reason, slot.execution_id, error_code)
-    # A run past its retention is gone; that it ran is still known.
-    return Entry(slot.due_at, status or "ran", "", slot.execution_id, error_code, run_ms)
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    configured: timedelta
-    effective: timedelta
-    is_stretched: bool = False  # by runs that were still going
-
-    @property
-    def differs(self) -> bool:
-        return self.effective >= self.configured * 1.1
-
-
-def rhythm(schedule: Schedule, entries: list[Entry]) -> Rhythm | None:
-    """How often it was meant to run, and how often it does: no more than once a minute, and less where runs overlap."""
-    expression = parse(schedule.cron)
-    coming = list(islice(slots(expression, ZoneInfo(schedule.timezone), utcnow()), 2))
-    if len(coming) < 2:
-        return None
-    period = coming[1].at - coming[0].at
-    overlapped = sum(entry.reason == "overlap" for entry in entries)
-    ran = sum(entry.state != "skipped" for entry in entries)
-    configured = timedelta(seconds=expression.seconds) if isinstance(expression, Every) else period
-    return Rhythm(configured, period * ((ran + overlapped) / ran) if ran else period, is_stretched=overlapped > 0)
+    return {schedule.id: occurrences.entries(schedule.id, limit) for schedule in rows}

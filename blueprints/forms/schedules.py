@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from blueprints.forms.fields import ZoneField, clean
 from models.schedule import Schedule
-from services.schedules import MAX_JITTER_SECONDS
+from services.schedule_checks import MAX_JITTER_SECONDS
 
 _REQUIRED = _l("This field is required.")
 _LAST_DAY = date(9999, 12, 30)

@@ -14,7 +14,8 @@ from services.cron.parse import CronError
 from services.cron.times import ClockChange
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.identity import Principal
-from services.schedules import Changes, Entry
+from services.occurrences import Entry
+from services.schedules import Changes
 from tests.conftest import Person
 
 

@@ -1,0 +1,75 @@
+"""What became of a schedule's slots, and how often it therefore really runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from models.base import db, utcnow
+from models.execution import Execution
+from models.schedule import Occurrence, Schedule
+from services.cron.parse import Every, parse
+from services.cron.times import slots
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A slot of the ledger. `state`: a run's status, or waiting, or skipped."""
+
+    due_at: datetime
+    state: str
+    reason: str = ""
+    execution_id: UUID | None = None
+    error_code: str | None = None
+    run_ms: int | None = None
+
+
+def entries(schedule_id: UUID, limit: int) -> list[Entry]:
+    rows = db.session.execute(
+        select(Occurrence, Execution.status, Execution.error_code, Execution.run_ms)
+        .outerjoin(Execution, Execution.id == Occurrence.execution_id)
+        .where(Occurrence.schedule_id == schedule_id)
+        .order_by(Occurrence.due_at.desc())
+        .limit(limit)
+    )
+    return [_entry(*row) for row in rows]
+
+
+def _entry(slot: Occurrence, status: str | None, error_code: str | None, run_ms: int | None) -> Entry:
+    if slot.outcome == "skipped":
+        return Entry(slot.due_at, "skipped", slot.reason)
+    if slot.execution_id is None:
+        return Entry(slot.due_at, "waiting")
+    if status == "refused":  # the run was wanted, and a limit of the tenant said no
+        reason = "disabled" if error_code == "FEATURE_DISABLED" else "quota"
+        return Entry(slot.due_at, "skipped", reason, slot.execution_id, error_code)
+    # A run past its retention is gone; that it ran is still known.
+    return Entry(slot.due_at, status or "ran", "", slot.execution_id, error_code, run_ms)
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    configured: timedelta
+    effective: timedelta
+    is_stretched: bool = False  # by runs that were still going
+
+    @property
+    def differs(self) -> bool:
+        return self.effective >= self.configured * 1.1
+
+
+def rhythm(schedule: Schedule, entries: Sequence[Entry]) -> Rhythm | None:
+    """How often it was meant to run, and how often it does: no more than once a minute, and less where runs overlap."""
+    expression = parse(schedule.cron)
+    coming = list(islice(slots(expression, ZoneInfo(schedule.timezone), utcnow()), 2))
+    if len(coming) < 2:
+        return None
+    period = coming[1].at - coming[0].at
+    overlapped = sum(entry.reason == "overlap" for entry in entries)
+    ran = sum(entry.state != "skipped" for entry in entries)
+    configured = timedelta(seconds=expression.seconds) if isinstance(expression, Every) else period
+    return Rhythm(configured, period * ((ran + overlapped) / ran) if ran else period, is_stretched=overlapped > 0)

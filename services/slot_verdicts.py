@@ -1,0 +1,79 @@
+"""What becomes of the slots that came due: which one runs, which one waits, and why the others do not. Asks no database."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from models.schedule import Schedule
+from models.script import Script
+from services import schedule_times
+from services.cron.parse import Cron, parse
+from services.cron.times import REPEAT, Slot
+
+GRACE = timedelta(seconds=60)  # later than this a slot was missed, and the misfire policy speaks
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a slot: `reason` says why it was skipped; without one it runs, now or (`waits`) after the last run."""
+
+    slot: datetime
+    reason: str = ""
+    waits: bool = False
+
+    @property
+    def runs_now(self) -> bool:
+        return not self.reason and not self.waits
+
+
+@dataclass(frozen=True)
+class Due:
+    schedule: Schedule
+    script: Script
+    tenant_is_active: bool
+
+
+def judge(due: Due, slots: Sequence[Slot], now: datetime, *, is_going: bool, has_waiting: bool) -> list[Verdict]:
+    schedule = due.schedule
+    found = [Verdict(slot.at, reason) for slot, reason in _missed(due, slots, now)]
+    if len(found) < len(slots):
+        found.append(_newest(schedule, slots[-1], is_going=is_going, has_waiting=has_waiting))
+    return [*found, *(Verdict(shown, "clock_change") for shown in _second_showings(schedule, slots))]
+
+
+def _missed(due: Due, slots: Sequence[Slot], now: datetime) -> Iterator[tuple[Slot, str]]:
+    """The slots that do not run, whatever else goes on. The newest of all may: then it is not among them."""
+    schedule = due.schedule
+    standing = standing_reason(due)
+    if standing:
+        yield from ((slot, standing) for slot in slots)
+        return
+    # One run stands for all the missed ones, or they are let go.
+    yield from ((slot, "misfire" if schedule.misfire == "skip" else "down") for slot in slots[:-1])
+    is_late = slots[-1].at + schedule_times.delay(schedule) < now - GRACE
+    if is_late and schedule.misfire == "skip":
+        yield slots[-1], "misfire"
+
+
+def standing_reason(due: Due) -> str:
+    if not (due.script.enabled and due.tenant_is_active):
+        return "disabled"
+    return "" if due.schedule.enabled else "paused"
+
+
+def _newest(schedule: Schedule, slot: Slot, *, is_going: bool, has_waiting: bool) -> Verdict:
+    if schedule.overlap == "allow" or not (is_going or has_waiting):
+        return Verdict(slot.at)
+    if schedule.overlap == "queue" and not has_waiting:
+        return Verdict(slot.at, waits=True)
+    return Verdict(slot.at, "overlap")
+
+
+def _second_showings(schedule: Schedule, slots: Sequence[Slot]) -> list[datetime]:
+    """A time that the clock shows twice ran the first time; the ledger says so of the second."""
+    expression = parse(schedule.cron)
+    if not isinstance(expression, Cron) or expression.all_day_long:
+        return []
+    zone = ZoneInfo(schedule.timezone)
+    return [slot.wall.replace(tzinfo=zone, fold=1) for slot in slots if slot.mark == REPEAT]
