@@ -19,7 +19,10 @@ def _compiled(pattern: str) -> Any:
     options.max_mem = 1 << 20
     try:
         return re2.compile(pattern, options=options)
-    except (re2.error, UnicodeEncodeError) as error:
+    except re2.error as error:
+        [reason] = error.args
+        raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from error
+    except UnicodeEncodeError as error:
         raise PatternError(str(error)) from error
 
 

@@ -177,3 +177,9 @@ def test_charlie_finds_no_run_of_others(
     for verb in ("cancel", "replay"):
         assert browser.post(f"/executions/{run_id}/{verb}").status_code == 404
     assert execute(browser, script).status_code == 404
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("end", ["since", "until"])
+def test_days_at_the_edge_of_the_calendar_are_no_accident(alice: Person, sign_in: SignIn, day: str, end: str) -> None:
+    assert sign_in(alice).get(f"/executions?{end}={day}").status_code in (200, 422)

@@ -204,3 +204,8 @@ def test_it_types_the_input_for_the_editor() -> None:
 def test_a_description_cannot_leave_its_comment() -> None:
     text = typescript([{"name": "a", "type": "string", "description": "x */ evil(): void; /*\n@see"}])
     assert text.count("*/") == 1
+
+
+def test_a_refused_pattern_says_why_in_words() -> None:
+    with pytest.raises(Invalid, match=r"cannot be used: missing \]: \["):
+        check_declarations([{"name": "p", "type": "string", "pattern": "["}])
