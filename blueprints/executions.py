@@ -1,5 +1,6 @@
 """Runs: starting one from a script's page, watching it live, stopping and repeating it."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,16 @@ def report(execution_id: UUID) -> str:
     """The body of the run's own page, likewise."""
     run = executions.get(actor(), execution_id)
     return render_template("executions/_report.html", around=run_facts.around(actor(), run), **_facts(run))
+
+
+@bp.get("/executions/<uuid:execution_id>/output")
+@signed_in
+def output(execution_id: UUID) -> Response:
+    """The whole result, as a file: pages show only the beginning of large ones."""
+    run = executions.get(actor(), execution_id)
+    answer = Response(json.dumps(run.output, ensure_ascii=False, indent=2), mimetype="application/json")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{run.id}.json")
+    return answer
 
 
 @bp.post("/executions/<uuid:execution_id>/cancel")

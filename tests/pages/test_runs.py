@@ -183,3 +183,17 @@ def test_charlie_finds_no_run_of_others(
 @pytest.mark.parametrize("end", ["since", "until"])
 def test_days_at_the_edge_of_the_calendar_are_no_accident(alice: Person, sign_in: SignIn, day: str, end: str) -> None:
     assert sign_in(alice).get(f"/executions?{end}={day}").status_code in (200, 422)
+
+
+def test_a_large_result_is_downloaded_whole_by_who_may_read_the_run(
+    alice: Person, charlie: Person, sign_in: SignIn, write: Callable[..., Script]
+) -> None:
+    browser = sign_in(alice)
+    panel = settled(browser, execute(browser, write("return '<b>'.repeat(100000)")))
+    address = f"/executions/{RUN_ID.search(panel)[1]}/output"
+
+    answer = browser.get(address)
+
+    assert f'href="{address}"' in panel
+    assert answer.json == "<b>" * 100_000 and answer.headers["Content-Disposition"].startswith("attachment")
+    assert sign_in(charlie).get(address).status_code == 404
