@@ -60,16 +60,16 @@ def measure(parts: Sequence[str] | None = None) -> dict[str, object]:
 def _latencies(rt: Runtime) -> dict[str, object]:
     calls = "await sdk.bench.echo(1); await sdk.bench.echo(2); return await sdk.bench.echo(3)"
     return {
-        "trivial_ms": percentiles(_times(lambda _: _run(rt, "return 1"), 300)),
-        "hostcalls3_ms": percentiles(_times(lambda _: _run(rt, calls), 200)),
-        "cold_ms": percentiles(_times(lambda at: _run(rt, f"return {at} + 1"), 150)),
+        "trivial_ms": percentiles(_times(lambda _: _run(rt, "return 1"), 200)),
+        "hostcalls3_ms": percentiles(_times(lambda _: _run(rt, calls), 150)),
+        "cold_ms": percentiles(_times(lambda at: _run(rt, f"return {at} + 1"), 100)),
     }
 
 
 def _prepared(rt: Runtime) -> dict[str, object]:
     """A script of 100 KB that is hot here, and in a bare MiniRacer made for it."""
     script = _script(100)
-    prepared = percentiles(_times(lambda _: _run(rt, script), 150))
+    prepared = percentiles(_times(lambda _: _run(rt, script), 100))
     bare_ms = _bare("wall", {"large": script})["large"]
     return {
         "prepared_ms": prepared,
@@ -95,7 +95,7 @@ def _processor(rt: Runtime) -> dict[str, object]:
 
 def _new_sources(rt: Runtime, kilobytes: int) -> list[float]:
     script = _script(kilobytes)
-    return _times(lambda at: _run(rt, f"{script}//{at}"), 30)
+    return _times(lambda at: _run(rt, f"{script}//{at}"), 20)
 
 
 def _script(kilobytes: int) -> str:
