@@ -24,6 +24,8 @@ bp = Blueprint("executions", __name__)
 # Most scripts are quicker than this: their result is in the first answer.
 AT_ONCE_S = 0.15
 STOPPED_S = 0.2
+# Characters of log lines sent to a reader: beside the editor, and on the page of a finished run.
+BESIDE, ON_ITS_PAGE = 48 * 1024, 512 * 1024
 
 
 @bp.post("/scripts/<uuid:script_id>/executions")
@@ -64,7 +66,7 @@ def _standing(run: Execution) -> AnyResponse:
 @signed_in
 def show(execution_id: UUID) -> str:
     run = executions.get(actor(), execution_id)
-    return render_template("executions/show.html", around=run_facts.around(actor(), run), **_facts(run))
+    return render_template("executions/show.html", around=run_facts.around(actor(), run), **_facts(run, ON_ITS_PAGE))
 
 
 @bp.get("/executions/<uuid:execution_id>/panel")
@@ -79,7 +81,7 @@ def panel(execution_id: UUID) -> str:
 def report(execution_id: UUID) -> str:
     """The body of the run's own page, likewise."""
     run = executions.get(actor(), execution_id)
-    return render_template("executions/_report.html", around=run_facts.around(actor(), run), **_facts(run))
+    return render_template("executions/_report.html", around=run_facts.around(actor(), run), **_facts(run, ON_ITS_PAGE))
 
 
 @bp.get("/executions/<uuid:execution_id>/output")
@@ -103,7 +105,7 @@ def cancel(execution_id: UUID) -> AnyResponse:
     if not wants_fragment():
         return redirect_to(url_for("executions.show", execution_id=execution_id))
     template = "executions/_report.html" if request.form.get("on") == "page" else "executions/_panel.html"
-    return Response(render_template(template, around=run_facts.around(actor(), run), **_facts(run)))
+    return Response(render_template(template, around=run_facts.around(actor(), run), **_facts(run, ON_ITS_PAGE)))
 
 
 @bp.post("/executions/<uuid:execution_id>/replay")
@@ -114,12 +116,25 @@ def replay(execution_id: UUID) -> AnyResponse:
     return redirect_to(url_for("executions.show", execution_id=run.id))
 
 
-def _facts(run: Execution) -> dict[str, Any]:
-    """What both views of a run show. While it runs, its lines are not in the row yet."""
+def _facts(run: Execution, most: int = BESIDE) -> dict[str, Any]:
+    """What both views of a run show. While it runs, its lines are not in the row yet, and only the newest are sent again
+    and again."""
     now = live.read(run.id) if not run.is_finished else live.Live(list(run.logs), list(run.calls))
     until = run.finished_at or utcnow()
+    logs = _newest(now.logs, most if run.is_finished else BESIDE)
     return {
-        "run": run, "script": run_facts.script_of(run), "logs": now.logs, "calls": now.calls,
+        "run": run, "script": run_facts.script_of(run), "logs": logs, "calls": now.calls,
+        "earlier": len(now.logs) - len(logs),
         "elapsed_ms": (until - run.started_at).total_seconds() * 1000 if run.started_at else 0,
         "may_stop": actor().may("executions.cancel") or (run.user_id == actor().id and actor().may("scripts.execute")),
     }  # fmt: skip
+
+
+def _newest(lines: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """As many of the last lines as fit into so many characters."""
+    size = 0
+    for at in range(len(lines) - 1, -1, -1):
+        size += 100 + len(lines[at]["message"]) + (len(json.dumps(lines[at]["data"])) if lines[at].get("data") else 0)
+        if size > most:
+            return lines[at + 1 :]
+    return lines

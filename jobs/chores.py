@@ -1,7 +1,7 @@
 """What the scheduler process does, and how often."""
 
 from jobs.scheduler import Chore
-from services import audit, dead_letters, event_log, executions, firing, meters, once
+from services import audit, dead_letters, event_log, executions, firing, meters, once, versions
 from services.wiring import redis
 
 _HOUR = 3600.0
@@ -15,6 +15,7 @@ CHORES = (
     Chore("prune the ledger of schedules", every_s=_HOUR, run=firing.prune),
     Chore("prune events", every_s=_HOUR, run=event_log.prune),
     Chore("prune dead letters", every_s=_HOUR, run=dead_letters.prune),
+    Chore("prune versions by age", every_s=_HOUR, run=versions.prune),
     Chore("prune the audit log", every_s=_HOUR, run=audit.prune),
     Chore("forget old results of sdk.once", every_s=_HOUR, run=once.prune),
 )

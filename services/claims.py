@@ -97,6 +97,15 @@ def withdraw(execution_id: UUID, values: Mapping[str, Any]) -> bool:
     )
 
 
+def flag_unwanted(execution_id: UUID) -> bool:
+    """Whoever performs it, or is about to, will see; False when it has finished by itself meanwhile."""
+    return _changed(
+        update(Execution)
+        .where(Execution.id == execution_id, Execution.status.in_(("queued", "running")))
+        .values(cancel_requested=True)
+    )
+
+
 def _ours(execution_id: UUID, values: Mapping[str, Any]) -> bool:
     return _changed(
         update(Execution)

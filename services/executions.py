@@ -151,8 +151,9 @@ def cancel(actor: Principal, execution_id: UUID) -> Execution:
     script = db.session.get_one(Script, found.script_id)
     values = outcomes.ended_early("CANCELLED", f"stopped by {actor.email} before it began", "cancelled")
     withdrawn = claims.withdraw(execution_id, values)
-    if not withdrawn:
-        found.cancel_requested = True
+    if not withdrawn and not claims.flag_unwanted(execution_id):
+        db.session.rollback()
+        raise Conflict("This run has already finished.")
     audit.record(actor, "execution.cancelled", Target("execution", execution_id, script.name))
     db.session.commit()
     if not withdrawn:

@@ -14,6 +14,7 @@ from models.base import db, utcnow
 from models.execution import Execution
 from models.script import Script
 from models.script_version import ScriptVersion
+from models.tenancy import as_system, as_tenant
 from services import audit, triggers
 from services.audit import Target
 from services.diffs import lines_changed
@@ -133,6 +134,17 @@ def _prune(script: Script) -> None:
     if policy.keep_milestones:
         query = query.where(~ScriptVersion.is_milestone)
     db.session.execute(query.execution_options(synchronize_session=False))
+
+
+def prune() -> None:
+    """By age, also where nobody saves any more."""
+    with as_system(db.session):
+        aging = [(s.tenant_id, s.id) for s in db.session.scalars(Script.alive()) if s.retention.get("retention_days")]
+        db.session.commit()
+    for tenant_id, script_id in aging:
+        with as_tenant(db.session, tenant_id):
+            _prune(db.session.get_one(Script, script_id))
+            db.session.commit()
 
 
 def _oldest(policy: Retention) -> datetime:

@@ -197,3 +197,13 @@ def test_a_large_result_is_downloaded_whole_by_who_may_read_the_run(
     assert f'href="{address}"' in panel
     assert answer.json == "<b>" * 100_000 and answer.headers["Content-Disposition"].startswith("attachment")
     assert sign_in(charlie).get(address).status_code == 404
+
+
+def test_a_flood_of_lines_sends_only_the_newest(alice: Person, sign_in: SignIn, write: Callable[..., Script]) -> None:
+    browser = sign_in(alice)
+    script = write("for (let n = 0; n < 120; n++) console.log(`line ${n}: ` + 'x'.repeat(2000))")
+
+    panel = settled(browser, execute(browser, script))
+
+    assert "line 119:" in panel and "line 0:" not in panel and "not shown" in panel
+    assert len(panel) < 120_000

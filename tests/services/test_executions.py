@@ -271,6 +271,23 @@ def test_a_stop_is_kept_by_a_run_that_goes_back_to_the_queue(author: Principal) 
     assert fresh(author, waiting).status == "cancelled"
 
 
+def test_a_stop_that_comes_too_late_says_so_and_leaves_no_trace(
+    author: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = finish(author, write(author, "return 1"))
+    seen = fresh(author, ended.id)
+    seen.status = "running"  # as it looked a moment before it ended
+    monkeypatch.setattr(executions, "get", lambda *_: seen)
+    db.session.expunge(seen)
+
+    with pytest.raises(Conflict):
+        executions.cancel(author, ended.id)
+
+    row = db.session.get_one(Execution, ended.id)
+    assert (row.status, row.cancel_requested) == ("succeeded", False)
+    assert db.session.scalar(select(AuditEntry).where(AuditEntry.action == "execution.cancelled")) is None
+
+
 def test_a_stop_is_heard_at_any_moment(author: Principal) -> None:
     script = write(author, "while (true) await sdk.sleep(1)", limits={"max_api_calls": 1000, "concurrency": 20})
 

@@ -1,8 +1,9 @@
 """What the retention policy of a script lets go of, and what it never does."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
-from models.base import db
+from models.base import db, utcnow
 from services import queueing, scripts, versions
 from services.identity import Principal
 from services.queueing import Wanted
@@ -31,3 +32,19 @@ def test_versions_go_but_never_the_current_one_a_milestone_or_one_with_runs(
 
 def test_milestones_go_too_where_the_policy_says_so(alice: Person, as_person: Callable[[Person], Principal]) -> None:
     assert numbers(as_person(alice), changes=4, milestones=False) == [6, 5, 1]
+
+
+def test_age_alone_removes_versions_of_a_script_nobody_saves_any_more(
+    alice: Person, as_person: Callable[[Person], Principal]
+) -> None:
+    author = as_person(alice)
+    script = scripts.create(author, Changes(name="Aging", source="return 1", retention={"retention_days": 30}))
+    for number in (2, 3):
+        scripts.save(author, script.id, Changes(source=f"return {number}"))
+    for version in versions.listed(author, script.id):
+        version.created_at = utcnow() - timedelta(days=31)
+    db.session.commit()
+
+    versions.prune()
+
+    assert [version.number for version in versions.listed(author, script.id)] == [3]
