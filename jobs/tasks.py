@@ -138,7 +138,7 @@ class Dispatcher:
             for run in taken:
                 if run[2] in full:
                     self._wait_again(run, full[run[2]])
-                elif call := ours.get(run[2]):
+                elif call := ours.pop(run[2], None):
                     watch = ExitStack()
                     watch.enter_context(steward.watching(call.execution_id))
                     self._ready.append((run, replace(call, holds_slots=True), watch))

@@ -14,16 +14,21 @@ class Waiting:
 
     def __init__(self) -> None:
         self._tenants: OrderedDict[UUID, deque[HandedOver]] = OrderedDict()
+        self._held: set[UUID] = set()  # a run that is handed over again while it waits here, waits once
         self._full: dict[UUID, float] = {}  # script or tenant: when to try again
 
     def __len__(self) -> int:
         return sum(map(len, self._tenants.values()))
 
     def add(self, run: HandedOver) -> None:
-        self._tenants.setdefault(run[0], deque()).append(run)
+        if run[2] not in self._held:
+            self._held.add(run[2])
+            self._tenants.setdefault(run[0], deque()).append(run)
 
     def add_first(self, run: HandedOver) -> None:
-        self._tenants.setdefault(run[0], deque()).appendleft(run)
+        if run[2] not in self._held:
+            self._held.add(run[2])
+            self._tenants.setdefault(run[0], deque()).appendleft(run)
 
     def is_full(self, whose: UUID, now: float) -> None:
         self._full[whose] = now + LOOK_AGAIN_S
@@ -46,11 +51,13 @@ class Waiting:
     def take_all(self) -> list[HandedOver]:
         runs = [run for queue in self._tenants.values() for run in queue]
         self._tenants.clear()
+        self._held.clear()
         return runs
 
     def _first(self, runs: deque[HandedOver]) -> HandedOver | None:
         for run in runs:
             if run[1] not in self._full:
                 runs.remove(run)
+                self._held.discard(run[2])
                 return run
         return None

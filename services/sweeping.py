@@ -14,6 +14,7 @@ from models.script import Script
 from models.tenancy import as_system, as_tenant
 from services import claims, deliveries, outcomes
 from services.performing import announce
+from services.policies.concurrency import free
 from services.wiring import settings
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def _finish_lost(execution_id: UUID) -> None:
         deliveries.conclude(execution_id, values)
         log.warning("run %s was lost: its process has been silent for longer than its lease", execution_id)
         lost = db.session.get_one(Execution, execution_id)
+        free([(lost.tenant_id, lost.script_id, lost.id)])  # or they would stay taken until their own lease ends
         script = db.session.get_one(Script, lost.script_id)
         announce(script.id, script.name, execution_id, values)
     db.session.commit()

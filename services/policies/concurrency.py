@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 from redis import RedisError
 
@@ -51,11 +52,11 @@ def take(calls: Sequence[Call]) -> list[str]:
     try:
         script = redis().register_script(_TAKE)
         if len(calls) == 1:
-            answers = [script(keys=_keys(calls[0]), args=_args(calls[0]))]
+            answers = [script(keys=_keys(calls[0].tenant_id, calls[0].script_id), args=_args(calls[0]))]
         else:
             steps = redis().pipeline(transaction=False)
             for call in calls:
-                script(keys=_keys(call), args=_args(call), client=steps)
+                script(keys=_keys(call.tenant_id, call.script_id), args=_args(call), client=steps)
             answers = steps.execute()
         return [("", "script", "tenant")[int(full)] for full in answers]
     except RedisError:
@@ -64,18 +65,23 @@ def take(calls: Sequence[Call]) -> list[str]:
 
 
 def leave(calls: Sequence[Call]) -> None:
+    free([(call.tenant_id, call.script_id, call.execution_id) for call in calls])
+
+
+def free(runs: Sequence[tuple[UUID, UUID, UUID]]) -> None:
+    """The slots of runs given as tenant, script, run: also of those whose process can no longer do it."""
     try:
         steps = redis().pipeline(transaction=False)
-        for call in calls:
-            for key in _keys(call):
-                steps.zrem(key, str(call.execution_id))
+        for tenant_id, script_id, execution_id in runs:
+            for key in _keys(tenant_id, script_id):
+                steps.zrem(key, str(execution_id))
         steps.execute()
     except RedisError:
         log.warning("a slot stays taken until its lease ends: Redis does not answer")
 
 
-def _keys(call: Call) -> list[str]:
-    return [f"slots:script:{call.script_id}", f"slots:tenant:{call.tenant_id}"]
+def _keys(tenant_id: UUID, script_id: UUID) -> list[str]:
+    return [f"slots:script:{script_id}", f"slots:tenant:{tenant_id}"]
 
 
 def _args(call: Call) -> list[Any]:

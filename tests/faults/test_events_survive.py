@@ -117,7 +117,9 @@ def test_runs_of_a_killed_worker_are_marked_lost_and_tried_again(app, alice, sta
     stack.start("worker")
     ended = wait_until(app, all_ended)
 
-    assert {run.status for run in ended} == {"succeeded"}
+    assert {run.status for run in ended} == {"succeeded"}, [
+        (run.status, run.error_code, run.error_message, run.attempts) for run in ended if run.status != "succeeded"
+    ]
     lost = [run for run in ended if run.attempts]
     assert lost and {attempt["error"]["code"] for run in lost for attempt in run.attempts} == {"LOST"}
     balances(app, matched)

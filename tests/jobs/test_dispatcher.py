@@ -27,6 +27,17 @@ def test_a_single_run_passes_a_tenants_crowd() -> None:
     assert lone in [waiting.next(0), waiting.next(0)]
 
 
+def test_a_run_that_is_handed_over_again_waits_once() -> None:
+    waiting, run = Waiting(), (uuid4(), uuid4(), uuid4())
+    for _ in range(3):
+        waiting.add(run)
+    waiting.add_first(run)
+
+    assert len(waiting) == 1 and waiting.next(0.0) == run and waiting.next(0.0) is None
+    waiting.add(run)
+    assert len(waiting) == 1
+
+
 def test_tenants_take_turns_and_each_keeps_its_order() -> None:
     waiting, acme, globex = Waiting(), [run(ACME) for _ in range(4)], [run(GLOBEX) for _ in range(2)]
     for one in (*acme, *globex):
