@@ -240,7 +240,14 @@ def test_who_only_reads_sees_the_older_version_too(bob: Person, script: Script, 
 
 
 @pytest.mark.parametrize(
-    "asked", ["version=9", "version=0", "version=-1", "version=99999999999999999999", f"run={uuid4()}"]
+    "asked",
+    [
+        "version=9",
+        "version=0",
+        "version=-1",
+        "version=99999999999999999999",
+        "run=01a1ff0c-0000-7000-8000-000000000000",
+    ],
 )
 def test_what_cannot_be_opened_in_the_editor_is_not_found(
     alice: Person, script: Script, sign_in: SignIn, asked: str
