@@ -17,7 +17,7 @@ run: ## serve on this machine: web, worker, scheduler, embedded Redis, demo data
 	@exec $(BIN)/flask --app app dev
 
 test: lint ## set up, lint, then the whole suite; a part of it: make test T=tests/services
-	@exec $(BIN)/python -m pytest -n 4 --dist worksteal $(T)
+	@exec $(BIN)/python -m pytest -n 3 --dist worksteal $(T)
 
 lint: setup ## style, types, templates, translations
 	@$(BIN)/ruff check --quiet .

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from tools.setup.browser import find_chromium
@@ -20,6 +20,7 @@ def browser() -> Iterator[Browser]:
         _no_chromium()
     # Chromium's own sandbox does not work for root, and not in most containers; it only ever meets our pages here.
     arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+    expect.set_options(timeout=20_000)  # several browsers share the machine: waiting longer costs nothing when all is well
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield opened
