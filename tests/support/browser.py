@@ -20,7 +20,8 @@ def browser() -> Iterator[Browser]:
         _no_chromium()
     # Chromium's own sandbox does not work for root, and not in most containers; it only ever meets our pages here.
     arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-    expect.set_options(timeout=20_000)  # several browsers share the machine: waiting longer costs nothing when all is well
+    # Several browsers may share the machine, and waiting longer costs nothing when all is well.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield opened
