@@ -10,7 +10,7 @@ from blueprints.days import start_of
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, wants_fragment
 from models.execution import Execution
-from services import executions, run_lists, scripts
+from services import authoring, executions, run_lists, scripts
 from services.errors import Invalid
 from services.run_lists import Filters
 
@@ -67,7 +67,7 @@ def _shown(runs: list[Execution]) -> dict[str, Any]:
     return {
         "runs": runs,
         "names": run_lists.script_names(run.script_id for run in runs),
-        "people": run_lists.people(runs),
+        "people": authoring.names_of(run.user_id for run in runs),
     }
 
 

@@ -10,7 +10,7 @@ from models.base import db
 from models.event import Event
 from models.execution import Execution
 from models.script import Script
-from models.user import User
+from services.authoring import name_of
 from services.identity import Principal
 
 MOST_CHILDREN = 20
@@ -38,7 +38,7 @@ def around(actor: Principal, run: Execution) -> Around:
     if not actor.may("executions.read"):
         return Around(person=run.actor_label, attempts=list(run.attempts))
     return Around(
-        person=_name(run.user_id) or run.actor_label,
+        person=name_of(run.user_id) or run.actor_label,
         event=db.session.get(Event, run.event_id) if run.event_id else None,
         parent=_run(run.parent_id),
         replay_of=_run(run.replay_of),
@@ -47,11 +47,6 @@ def around(actor: Principal, run: Execution) -> Around:
         published=_published(run.id),
         attempts=list(run.attempts),
     )
-
-
-def _name(user_id: UUID | None) -> str:
-    person = db.session.scalar(select(User).where(User.id == user_id)) if user_id else None
-    return person.full_name if person else ""
 
 
 def _run(execution_id: UUID | None) -> Execution | None:

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, distinct, func, select
 from models.base import db, utcnow
 from models.execution import STATUSES, TRIGGERS, Execution
 from models.script import Script
-from models.user import User
 from services.errors import Invalid
 from services.identity import Principal, require
 from services.paging import Page, keyset
@@ -89,11 +88,6 @@ def _newest_of(script_id: UUID, code: str | None, frame: str) -> tuple[str, UUID
 def script_names(script_ids: Iterable[UUID]) -> dict[UUID, str]:
     rows = db.session.execute(select(Script.id, Script.name).where(Script.id.in_(set(script_ids))))
     return {row.id: row.name for row in rows}
-
-
-def people(runs: Iterable[Execution]) -> dict[UUID, str]:
-    wanted = {run.user_id for run in runs if run.user_id}
-    return {user.id: user.full_name for user in db.session.scalars(select(User).where(User.id.in_(wanted)))}
 
 
 def error_codes(actor: Principal) -> list[str]:
