@@ -80,8 +80,7 @@ def panel(execution_id: UUID) -> str:
 @signed_in
 def report(execution_id: UUID) -> str:
     """The body of the run's own page, likewise."""
-    run = executions.get(actor(), execution_id)
-    return render_template("executions/_report.html", around=run_facts.around(actor(), run), **_facts(run, ON_ITS_PAGE))
+    return _report(executions.get(actor(), execution_id))
 
 
 @bp.get("/executions/<uuid:execution_id>/output")
@@ -102,10 +101,9 @@ def cancel(execution_id: UUID) -> AnyResponse:
     except Conflict as late:
         toast(sentence(late), "warn")
     run = executions.wait_for(actor(), execution_id, STOPPED_S)
-    if not wants_fragment():
-        return redirect_to(url_for("executions.show", execution_id=execution_id))
-    template = "executions/_report.html" if request.form.get("on") == "page" else "executions/_panel.html"
-    return Response(render_template(template, around=run_facts.around(actor(), run), **_facts(run, ON_ITS_PAGE)))
+    if request.form.get("on") != "page" or not wants_fragment():
+        return _standing(run)
+    return Response(_report(run))
 
 
 @bp.post("/executions/<uuid:execution_id>/replay")
@@ -114,6 +112,10 @@ def replay(execution_id: UUID) -> AnyResponse:
     run = executions.replay(actor(), execution_id, current=request.form.get("version") == "current")
     toast(_("Started again."), "run")
     return redirect_to(url_for("executions.show", execution_id=run.id))
+
+
+def _report(run: Execution) -> str:
+    return render_template("executions/_report.html", around=run_facts.around(actor(), run), **_facts(run, ON_ITS_PAGE))
 
 
 def _facts(run: Execution, most: int = BESIDE) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from models.base import db
-from models.execution import Execution
+from models.database import reading
+from models.execution import FINISHED, Execution
 from models.script import Script
 from runtime.errors import HostError
 from services import audit, claims, outcomes, parameters, scripts, versions
@@ -132,13 +133,20 @@ def get(actor: Principal, execution_id: UUID) -> Execution:
 def wait_for(actor: Principal, execution_id: UUID, seconds: float) -> Execution:
     """The run when it has finished, or as it is after so long."""
     until, pause = time.monotonic() + seconds, 0.005
-    while True:
+    with reading():  # asking again and again must not take the lock that the run needs to finish
+        while _goes_on(execution_id) and time.monotonic() + pause <= until:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.1)
         found = get(actor, execution_id)
         db.session.commit()
-        if found.is_finished or time.monotonic() + pause > until:
-            return found
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
+        return found
+
+
+def _goes_on(execution_id: UUID) -> bool:
+    """Its status alone: inputs and results may be megabytes."""
+    status = db.session.scalar(select(Execution.status).where(Execution.id == execution_id))
+    db.session.commit()
+    return status is not None and status not in FINISHED
 
 
 def cancel(actor: Principal, execution_id: UUID) -> Execution:

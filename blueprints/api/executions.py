@@ -27,9 +27,7 @@ def start(script_id: UUID) -> Response:
         actor(), script_id, input=given.get("input"), trigger="api", version=member(given, "version", int),
         source=member(given, "source", str),
     )  # fmt: skip
-    if seconds:
-        run = executions.wait_for(actor(), run.id, seconds)
-    return _standing(run.id, url_for("api_executions.show", execution_id=run.id))
+    return _standing(run.id, seconds, url_for("api_executions.show", execution_id=run.id))
 
 
 @bp.get("/executions/<uuid:execution_id>")
@@ -54,13 +52,11 @@ def replay(execution_id: UUID) -> Response:
         raise Invalid("version is “pinned” or “current”.", field="version")
     seconds = _wait(given)
     run = executions.replay(actor(), execution_id, current=version == "current")
-    if seconds:
-        run = executions.wait_for(actor(), run.id, seconds)
-    return _standing(run.id, url_for("api_executions.show", execution_id=run.id))
+    return _standing(run.id, seconds, url_for("api_executions.show", execution_id=run.id))
 
 
-def _standing(execution_id: UUID, location: str = "") -> Response:
-    run = executions.get(actor(), execution_id)
+def _standing(execution_id: UUID, seconds: float = 0, location: str = "") -> Response:
+    run = executions.wait_for(actor(), execution_id, seconds)
     return answer(_whole(run), 200 if run.is_finished else 202, location)
 
 
