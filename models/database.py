@@ -1,7 +1,7 @@
 """How SQLite behaves under us: WAL, foreign keys, and write transactions that take their lock at the start."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,13 +15,18 @@ _reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading(promised: bool = True) -> Iterator[None]:
     """Transactions begun inside do not write (they still could, at the risk of a conflict)."""
-    token = _reading.set(True)
+    token = _reading.set(promised)
     try:
         yield
     finally:
         _reading.reset(token)
+
+
+def writing() -> AbstractContextManager[None]:
+    """For what writes inside a caller's `reading()`."""
+    return reading(False)
 
 
 def prepare_engine(engine: Engine) -> None:

@@ -66,6 +66,14 @@ def as_system(session: AnySession) -> Iterator[None]:
 
 
 @contextmanager
+def system_transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction of its own for all tenants at once, in Core, whatever the session is bound to. It commits at its end."""
+    with engine.begin() as connection:
+        _tell_database(connection, SYSTEM)
+        yield connection
+
+
+@contextmanager
 def _bound(session: AnySession, tenant: UUID | Literal["*"]) -> Iterator[None]:
     before = bound_to(session)
     bind(session, tenant)

@@ -6,8 +6,6 @@ tenants at once (`as_system`): ids come from the queue, and each row brings its 
 """
 
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,24 +20,23 @@ from models.database import reading
 from models.event import Event
 from models.execution import Execution
 from models.script import Script
-from models.script_version import ScriptVersion
 from models.subscription import Subscription
 from models.tenancy import as_system, as_tenant
 from models.tenant import Tenant
-from services import calls
+from services import calls, pinned
 from services.calls import Call
 from services.claims import holder
 from services.filter_index import patterns
 from services.limits import effective
+from services.pinned import Version
 from services.wiring import settings
 
 log = logging.getLogger(__name__)
 
-RUNS, EVENTS, SCRIPTS, TENANTS, VERSIONS, SUBSCRIPTIONS = (
-    cast(Table, model.__table__) for model in (Execution, Event, Script, Tenant, ScriptVersion, Subscription)
+RUNS, EVENTS, SCRIPTS, TENANTS, SUBSCRIPTIONS = (
+    cast(Table, model.__table__) for model in (Execution, Event, Script, Tenant, Subscription)
 )
 NOTED_EVERY = timedelta(seconds=5)
-MOST_VERSIONS = 200
 # What the usual end of a run writes.
 _WRITTEN = ("output", "finished_at", "logs", "logs_dropped", "calls", "wait_ms", "run_ms", "cpu_ms", "peak_memory_bytes",
             "api_calls", "limits")  # fmt: skip
@@ -80,18 +77,6 @@ _EVENTS = select(EVENTS.c.id, EVENTS.c.external_id, EVENTS.c.type, EVENTS.c.data
     EVENTS.c.id.in_(bindparam("events", expanding=True))
 )
 
-_versions: "OrderedDict[tuple[UUID, int], _Version]" = OrderedDict()
-_lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class _Version:
-    """Never changes, so it is read once."""
-
-    source: str
-    parameters: list[dict[str, Any]]
-    limits: Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Ended:
@@ -109,10 +94,10 @@ def turn(ended: Sequence[Ended], wanted: Collection[UUID]) -> Turn:
     """Writes how those ended, and claims what is wanted."""
     with as_system(db.session):
         connection = db.session.connection()
-        listeners = _listeners(connection) if ended else set()
+        listeners = listeners_of(connection) if ended else set()
         written = [one for one in ended if one.call.tenant_id not in listeners]
         if written:
-            _finish(connection, written)
+            finish(connection, written)
         rows = _claim(connection, wanted) if wanted else []
         db.session.commit()  # reading takes its time, and on SQLite nobody else could write meanwhile
         usual = [row for row in rows if row.user_id is None and row.test_source is None and row.trigger == "event"]
@@ -124,12 +109,12 @@ def turn(ended: Sequence[Ended], wanted: Collection[UUID]) -> Turn:
     return Turn(begun, [one for one in ended if one.call.tenant_id in listeners])
 
 
-def _listeners(connection: Connection) -> set[UUID]:
+def listeners_of(connection: Connection) -> set[UUID]:
     """The tenants that subscribe to the good end of runs."""
     return {tenant_id for (tenant_id,) in connection.execute(_LISTENERS)}
 
 
-def _finish(connection: Connection, ended: Sequence[Ended]) -> None:
+def finish(connection: Connection, ended: Sequence[Ended]) -> None:
     us, now = holder(), utcnow()
     connection.execute(_FINISH, [
         {"run_id": one.call.execution_id, "holder": us, **{f"new_{name}": one.values[name] for name in _WRITTEN}}
@@ -146,7 +131,7 @@ def _claim(connection: Connection, wanted: Collection[UUID]) -> Sequence[Any]:
 
 
 def _build(connection: Connection, rows: Sequence[Any]) -> list[Call]:
-    versions = _versions_of(connection, {(row.script_id, row.version_number) for row in rows})
+    versions = pinned.versions(connection, {(row.script_id, row.version_number) for row in rows})
     events = _events_of(connection, {row.event_id for row in rows})
     owners = _owners_of(connection, {row.script_id for row in rows})
     return [
@@ -156,7 +141,7 @@ def _build(connection: Connection, rows: Sequence[Any]) -> list[Call]:
     ]
 
 
-def _call(row: Any, owner: Any, version: _Version, event: dict[str, Any] | None) -> Call:
+def _call(row: Any, owner: Any, version: Version, event: dict[str, Any] | None) -> Call:
     return Call(
         execution_id=row.id, tenant_id=row.tenant_id, tenant_slug=owner.slug, tenant_name=owner.tenant_name,
         tenant_limits=dict(owner.tenant_limits), script_id=row.script_id, script_name=owner.name,
@@ -187,22 +172,3 @@ def _events_of(connection: Connection, event_ids: set[UUID | None]) -> dict[UUID
     rows = connection.execute(_EVENTS, {"events": [event_id for event_id in event_ids if event_id]})
     return {row.id: {"id": row.external_id or str(row.id), "type": row.type, "data": row.data,
                      "timestamp": row.created_at.isoformat()} for row in rows}  # fmt: skip
-
-
-def _versions_of(connection: Connection, keys: set[tuple[UUID, int]]) -> dict[tuple[UUID, int], _Version]:
-    with _lock:
-        found = {key: _versions[key] for key in keys if key in _versions}
-        for key in found:
-            _versions.move_to_end(key)
-    for script_id, number in keys - found.keys():
-        row = connection.execute(
-            select(VERSIONS.c.source, VERSIONS.c.parameters, VERSIONS.c.limits)
-            .where(VERSIONS.c.script_id == script_id, VERSIONS.c.number == number)
-        ).first()  # fmt: skip
-        if row:
-            found[script_id, number] = _Version(row.source, list(row.parameters), row.limits)
-    with _lock:
-        _versions.update(found)
-        while len(_versions) > MOST_VERSIONS:
-            _versions.popitem(last=False)
-    return found

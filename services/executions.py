@@ -12,8 +12,9 @@ from models.database import reading
 from models.execution import FINISHED, Execution
 from models.script import Script
 from runtime.errors import HostError
-from services import audit, claims, outcomes, parameters, scripts, versions
+from services import audit, claims, direct, outcomes, parameters, scripts, versions
 from services.audit import Target
+from services.direct import Ran
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.granted.facts import RunFacts
 from services.hands import hands
@@ -80,12 +81,14 @@ def replay(actor: Principal, execution_id: UUID, *, current: bool = False) -> Ex
     ))  # fmt: skip
 
 
-def run(actor: Principal, name: str, input: Any = None, seconds: float = 300) -> Execution:
-    """For programs that call a script as they would call a function: by name, and with its answer."""
+def run(actor: Principal, name: str, input: Any = None, seconds: float = 300) -> Ran:
+    """For programs that call a script as they would call a function: by name, and with its answer. May raise Busy."""
     require(actor, "scripts.execute")
     script = scripts.by_name(actor, name)
-    started = start(actor, script.id, input=input, trigger="embedded")
-    return wait_for(actor, started.id, seconds)
+    given = as_json(input, MAX_INPUT_BYTES, "input")
+    parameters.apply(list(script.parameters), given)
+    wanted = Wanted(trigger="embedded", actor=actor, input=given, triggered_by="api" if actor.token_id else "user")
+    return direct.run(script, wanted, seconds)
 
 
 def run_embedded(facts: RunFacts, name: str, input: Any, deadline: float | None) -> Any:

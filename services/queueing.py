@@ -50,13 +50,17 @@ def columns(script: Script, wanted: Wanted, due_at: datetime | None = None) -> d
     """What the row of such a run says at its beginning."""
     return dict(
         id=uuid7(), script_id=script.id, version_number=wanted.version or script.version, trigger=wanted.trigger,
-        type=wanted.type or _TYPES.get(wanted.trigger, "one_off"), triggered_by=wanted.triggered_by,
+        type=type_of(wanted), triggered_by=wanted.triggered_by,
         trigger_id=wanted.trigger_id, user_id=wanted.actor.id if wanted.actor else None,
         actor_label=wanted.actor.email if wanted.actor else wanted.label[:254], request_id=logs.request_id.get(),
         event_id=wanted.event_id, parent_id=wanted.parent_id, replay_of=wanted.replay_of,
         chain_depth=wanted.chain_depth, test_source=wanted.test_source, input=wanted.input, request=wanted.request,
         limits=effective(script.limits, settings()), status="queued", due_at=due_at or utcnow() + timedelta(seconds=settings().run_lease_s),
     )  # fmt: skip
+
+
+def type_of(wanted: Wanted) -> str:
+    return wanted.type or _TYPES.get(wanted.trigger, "one_off")
 
 
 def enqueue(script: Script, wanted: Wanted, due_at: datetime | None = None) -> Execution:

@@ -1,0 +1,130 @@
+"""Runs that somebody waits for: an HTTP endpoint's, a program's that calls a script as it would a function.
+
+Such a run is performed on its caller's own thread. Its row is written once as running and ours, and once as it ended; what
+happens to it between is what happens to every run: lease and heartbeat, live lines, stops, policies, and the sweep if we die.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, select
+
+import logs
+from models.base import db, utcnow
+from models.database import writing
+from models.ids import uuid7
+from models.script import Script
+from models.tenancy import as_tenant
+from models.tenant import Tenant
+from services import outcomes, performing, pinned
+from services.batch import Ended
+from services.calls import Call, Caller
+from services.claims import holder
+from services.errors import Busy, NotFound
+from services.hands import hands
+from services.identity import Principal
+from services.ledger import Begun, ledger
+from services.limits import effective
+from services.policies import audit
+from services.policies.concurrency import leave, take
+from services.queueing import Wanted, columns, type_of
+from services.wiring import settings
+
+# A crowd of quick runs takes turns; who would have to wait longer is told to come again.
+LONGEST_WAIT_S = 5.0
+LOOK_AGAIN_S = 0.02
+
+_TENANTS = cast(Table, Tenant.__table__)
+_TENANT = select(_TENANTS.c.slug, _TENANTS.c.name, _TENANTS.c.limits).where(_TENANTS.c.id == bindparam("tenant"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a run ended, as far as who waited for it needs to know; its row has the rest."""
+
+    id: UUID
+    status: str
+    output: Any
+    error: dict[str, Any] | None
+    started_at: datetime
+    finished_at: datetime
+
+    @property
+    def code(self) -> str:
+        return str(self.error["code"]) if self.error else ""
+
+
+def run(script: Script, wanted: Wanted, seconds: float) -> Ran:
+    """Performed, recorded and ended when this returns, after `seconds` at the latest: then it was stopped (TIMEOUT).
+
+    The session is bound to the script's tenant, with nothing unsaved: what it read is let go. `wanted.input` and
+    `.request` are JSON as `stored.as_json` passes it. Raises Busy, with nothing recorded, when no turn comes in time.
+    """
+    until = time.monotonic() + seconds
+    with writing():
+        call = _call(script, wanted, until)
+        db.session.commit()
+        with hands().steward.watching(call.execution_id):
+            _take_slots(call, min(until, time.monotonic() + LONGEST_WAIT_S))
+            try:
+                return _performed(call, _row(script, wanted, call))
+            finally:
+                leave([call])
+
+
+def _performed(call: Call, row: dict[str, Any]) -> Ran:
+    ledger().begin(Begun(row, audit.entry_of(call) if call.is_audited else None))
+    try:
+        values = performing.ended(call)
+    except Busy as busy:
+        values = outcomes.refused(busy)
+    if values["status"] != "succeeded" or not ledger().end(Ended(call, values)):
+        with as_tenant(db.session, call.tenant_id):
+            performing.conclude(call, values)
+    return Ran(
+        call.execution_id, values["status"], values.get("output"), values["error"], row["started_at"],
+        values["finished_at"],
+    )  # fmt: skip
+
+
+def _take_slots(call: Call, until: float) -> None:
+    while (whose := take([call])[0]) and time.monotonic() + LOOK_AGAIN_S < until:
+        time.sleep(LOOK_AGAIN_S)
+    if whose:
+        raise Busy(whose)
+
+
+def _call(script: Script, wanted: Wanted, until: float) -> Call:
+    connection = db.session.connection()
+    tenant = connection.execute(_TENANT, {"tenant": script.tenant_id}).one()
+    key = script.id, wanted.version or script.version
+    version = pinned.versions(connection, {key}).get(key)
+    if version is None:
+        raise NotFound("There is no version %(number)s.", number=key[1])
+    caller = _caller(wanted.actor)
+    return Call(
+        execution_id=uuid7(), tenant_id=script.tenant_id, tenant_slug=tenant.slug, tenant_name=tenant.name,
+        tenant_limits=dict(tenant.limits), script_id=script.id, script_name=script.name, version=key[1],
+        source=version.source, parameters=version.parameters, limits=effective(version.limits, settings()),
+        trigger=wanted.trigger, type=type_of(wanted), triggered_by=wanted.triggered_by, attempt=1,
+        chain_depth=wanted.chain_depth, created_at=utcnow(), input=wanted.input, caller=caller, request=wanted.request,
+        request_id=logs.request_id.get(), deadline=until, holds_slots=True,
+        is_audited=caller is not None and wanted.trigger in audit.BY_SOMEBODY,
+    )  # fmt: skip
+
+
+def _row(script: Script, wanted: Wanted, call: Call) -> dict[str, Any]:
+    """What the row of that call says from its beginning."""
+    now = utcnow()
+    return columns(script, wanted, now + timedelta(seconds=settings().run_lease_s)) | {
+        "id": call.execution_id, "tenant_id": call.tenant_id, "status": "running", "leased_by": holder(),
+        "created_at": call.created_at, "started_at": now,
+    }  # fmt: skip
+
+
+def _caller(actor: Principal | None) -> Caller | None:
+    """With the permissions they came with: a token's may be fewer than its owner's."""
+    return Caller(actor.id, actor.email, actor.first_name, actor.last_name, actor.permissions) if actor else None
