@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 # A refusal goes to terminals and logs; these may hold passwords.
-_NEVER_SHOWN = frozenset({"SECRET_KEYS", "SCRIPT_DB_URL", "DATABASE_URL", "REDIS_URL"})
+_NEVER_SHOWN = frozenset({"SECRET_KEYS", "SCRIPT_DB_URL", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN"})
 
 
 class SettingsError(SystemExit):
@@ -89,6 +89,12 @@ def _key(text: str) -> tuple[str, bytes]:
     return name, key
 
 
+def token(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{16,200}", text):
+        raise ValueError("must be 16 to 200 letters, digits and signs without spaces")
+    return text
+
+
 def redis_url(text: str) -> str:
     if not text.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must be a redis://, rediss:// or unix:// address")
@@ -115,6 +121,9 @@ class Settings:
     queue_batch: int = setting("runs handed to a worker in one job", 20, between(1, 500))
     queue_bound: int = setting("more waiting runs than this count as pressure, which publishers are told", 10_000,
                                between(1, 10_000_000))  # fmt: skip
+    metrics_token: str = setting(
+        "bearer token that reads /metrics; without one only loopback in development may", "", token
+    )
     drain_seconds: int = setting("how long running work may finish when a process stops", 30, between(0, 3600))
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
 

@@ -18,6 +18,7 @@ from blueprints import (
     htmx,
     labels,
     languages,
+    metrics,
     navigation,
     preferences,
     profile,
@@ -56,7 +57,7 @@ PAGES = (
     dashboard, editor, script_list, execution_pages, run_list, auth, profile, users, roles, tokens, tenants, secret_pages,
     settings_pages, audit, preferences, search, reference,
     bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview,
-    event_pages, subscriptions, dead_letters, health,
+    event_pages, subscriptions, dead_letters, health, metrics,
 )  # fmt: skip
 
 API = (api_scripts, api_executions, api_events, api_subscriptions, api_schedules, api_dead_letters)

@@ -16,7 +16,8 @@ from uuid import UUID
 from flask import Flask, current_app
 
 from services import meters
-from services.engines import engines_of
+from services.engine_meters import EngineMeters
+from services.engines import engines_if_made, engines_of
 from services.steward import Steward
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Hands:
         self._lock = threading.Lock()
         self._waiting: dict[UUID, deque[tuple[UUID, Performer]]] = defaultdict(deque)
         self._next_try = self._next_flush = 0.0
+        self._engine_meters = EngineMeters(app.extensions["redis"])
         self.steward = Steward(app, self._stop, self._tick)
 
     def perform(self, execution_id: UUID, performer: Performer) -> "Future[None]":
@@ -56,6 +58,7 @@ class Hands:
         while self.steward.busy() and time.monotonic() < until:
             time.sleep(0.05)
         self.steward.close()
+        self._engine_meters.close()
 
     def _in_context(self, execution_id: UUID, performer: Performer) -> None:
         try:
@@ -67,6 +70,8 @@ class Hands:
     def _tick(self) -> None:
         if time.monotonic() > self._next_flush:
             self._next_flush = time.monotonic() + FLUSH_EVERY_S
+            if made := engines_if_made(self._app):
+                self._engine_meters.report(made.metrics())
             meters.flush(self._app.extensions["redis"])
         if time.monotonic() < self._next_try:
             return

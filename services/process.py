@@ -6,8 +6,9 @@ from services import engines, hands, meters, wiring
 
 
 def warm(app: Flask) -> None:
-    """So that the first run of a server process does not pay for its engines."""
+    """So that the first run of a server process does not pay for its engines, and what it counts is sent on from the start."""
     engines.engines_of(app)
+    hands.hands_of(app).steward.wake()
 
 
 def close(app: Flask) -> None:

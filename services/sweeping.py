@@ -12,7 +12,7 @@ from models.event import OutboxEntry
 from models.execution import Execution
 from models.script import Script
 from models.tenancy import as_system, as_tenant
-from services import claims, deliveries, outcomes
+from services import claims, deliveries, meters, outcomes
 from services.performing import announce
 from services.policies.concurrency import free
 from services.wiring import settings
@@ -40,6 +40,7 @@ def _finish_lost(execution_id: UUID) -> None:
     values = deliveries.settle(execution_id, values)
     if claims.finish_lost(execution_id, values):
         deliveries.conclude(execution_id, values)
+        meters.count("script_execution_errors_total", code="LOST")
         log.warning("run %s was lost: its process has been silent for longer than its lease", execution_id)
         lost = db.session.get_one(Execution, execution_id)
         free([(lost.tenant_id, lost.script_id, lost.id)])  # or they would stay taken until their own lease ends
