@@ -125,6 +125,8 @@ class Settings:
         "bearer token that reads /metrics; without one only loopback in development may", "", token
     )
     drain_seconds: int = setting("how long running work may finish when a process stops", 30, between(0, 3600))
+    api_requests_per_minute: int = setting("requests of one API token in a minute; 0: as many as it likes", 6_000,
+                                           between(0, 10_000_000))  # fmt: skip
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
 
     scripts_enabled: bool = setting("false stops every run with FEATURE_DISABLED", True, flag)

@@ -126,21 +126,19 @@ def _blamed(error: ServiceError) -> list[dict[str, str]]:
 
 def _answer(status: int, detail: str, code: str, errors: list[dict[str, str]] | None = None) -> AnyResponse:
     if is_api(request.path):
-        return _problem(status, detail, code, errors or [])
+        return problem(status, detail, code, **({"errors": errors} if errors else {}))
     template = "errors/_fragment.html" if "HX-Request" in request.headers else "errors/page.html"
     body = render_template(template, status=status, detail=detail, code=code)
     return Response(body, status=status, mimetype="text/html")
 
 
-def _problem(status: int, detail: str, code: str, errors: list[dict[str, str]]) -> AnyResponse:
+def problem(status: int, detail: str, code: str, **more: object) -> Response:
     """RFC 9457."""
     body: dict[str, object] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code,
             "request_id": logs.request_id.get()}  # fmt: skip
     if detail:
         body["detail"] = detail
-    if errors:
-        body["errors"] = errors
-    answer = jsonify(body)
+    answer = jsonify(body | more)
     answer.status_code, answer.mimetype = status, "application/problem+json"
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="dastgoh"'

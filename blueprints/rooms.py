@@ -45,12 +45,15 @@ from blueprints import events as event_pages
 from blueprints import executions as execution_pages
 from blueprints import secrets as secret_pages
 from blueprints import settings as settings_pages
+from blueprints.api import audit as api_audit
 from blueprints.api import dead_letters as api_dead_letters
+from blueprints.api import document as api_document
 from blueprints.api import events as api_events
 from blueprints.api import executions as api_executions
 from blueprints.api import schedules as api_schedules
 from blueprints.api import scripts as api_scripts
 from blueprints.api import subscriptions as api_subscriptions
+from blueprints.api import versions as api_versions
 from settings import Settings
 
 PAGES = (
@@ -60,7 +63,8 @@ PAGES = (
     event_pages, subscriptions, dead_letters, health, metrics,
 )  # fmt: skip
 
-API = (api_scripts, api_executions, api_events, api_subscriptions, api_schedules, api_dead_letters)
+API = (api_scripts, api_versions, api_executions, api_events, api_subscriptions, api_schedules, api_dead_letters, api_audit,
+       api_document)  # fmt: skip
 # In this order; requests come first, so that every later line has its request's id.
 PARTS = (guard, security, languages, errors, assets, formats, labels, results, htmx, navigation)
 

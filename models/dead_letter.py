@@ -9,6 +9,8 @@ from models.base import Base, Identified, Json, utcnow
 from models.tenancy import TenantOwned
 from models.tenant import owner_fk, tenant_fk
 
+RESOLUTIONS = ("replayed", "resolved")
+
 
 class DeadLetter(TenantOwned, Identified, Base):
     """A delivery that failed for good, with all that is needed to understand and replay it."""
@@ -36,5 +38,5 @@ class DeadLetter(TenantOwned, Identified, Base):
     failed_at: Mapped[datetime] = mapped_column(default=utcnow)
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    resolution: Mapped[str] = mapped_column(String(20), default="")  # replayed, resolved
+    resolution: Mapped[str] = mapped_column(String(20), default="")  # or one of RESOLUTIONS
     note: Mapped[str] = mapped_column(String(500), default="")

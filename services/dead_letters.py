@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
@@ -31,7 +31,7 @@ MOST_AT_ONCE = 500
 REPLAYS_PER_MINUTE = 30
 MOST_GROUPS = 100
 
-Version = Literal["pinned", "current"]
+VERSIONS = ("pinned", "current")
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _oldest_open(wanted: Filters) -> Sequence[DeadLetter]:
 
 
 def _checked(version: str) -> str:
-    if version not in ("pinned", "current"):
+    if version not in VERSIONS:
         raise Invalid("The version is pinned or current.", field="version")
     return version
 

@@ -17,6 +17,7 @@ from models.script import Script, ScriptText
 from services import scripts, triggers
 from services.errors import Invalid, ServiceError
 from services.identity import Principal, require
+from services.paging import Page, keyset
 from services.scripts import Changes
 
 PER_PAGE = 25
@@ -80,6 +81,12 @@ def row(actor: Principal, script_id: UUID) -> Row:
     script = scripts.get(actor, script_id)
     runs = _newest_runs(actor, [script.id])
     return Row(script, triggers.kinds([script.id]).get(script.id, {}), runs.get(script.id, []))
+
+
+def newest(actor: Principal, filters: Filters, cursor: str = "", limit: int = 50) -> Page[Script]:
+    """For programs: last changed first, by cursor, without their code."""
+    require(actor, "scripts.read")
+    return keyset(select(Script).where(*_conditions(filters)), Script.updated_at, Script.id, cursor, limit)
 
 
 @dataclass(frozen=True)

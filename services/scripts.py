@@ -17,7 +17,6 @@ from services import audit, happenings, limits, parameters, triggers, versions
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
 from services.identity import Principal, require
-from services.paging import Page, keyset
 from services.stored import as_json
 from services.validation import syntax_error
 
@@ -83,10 +82,10 @@ def get(actor: Principal, script_id: UUID, *, deleted: bool = False) -> Script:
     return script
 
 
-def page(actor: Principal, cursor: str = "", limit: int = 50) -> Page[Script]:
-    """Last changed first, without their code."""
+def hold(actor: Principal, script_id: UUID) -> Script:
+    """The script; until this transaction ends nobody else changes it or its triggers."""
     require(actor, "scripts.read")
-    return keyset(Script.alive(), Script.updated_at, Script.id, cursor, limit)
+    return _locked(script_id)
 
 
 def by_name(actor: Principal, name: str) -> Script:

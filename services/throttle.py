@@ -1,6 +1,8 @@
-"""Counting failures in Redis, over all processes. When Redis is away people still get in; what they lose is the brake."""
+"""Counting failures and requests in Redis, over all processes. When Redis is away people still get in; what they lose is
+the brake."""
 
 import logging
+import time
 
 from redis import RedisError
 
@@ -39,3 +41,19 @@ def clear(key: str) -> None:
         redis().delete(f"throttle:{key}")
     except RedisError:
         log.warning("throttle is off: Redis does not answer")
+
+
+def count(key: str, per_minute: int) -> None:
+    """One more within this minute; raise when that is too many. One way to Redis and back."""
+    minute, gone = divmod(time.time(), 60)
+    name = f"throttle:{key}:{int(minute)}"
+    try:
+        steps = redis().pipeline(transaction=False)
+        steps.incr(name)
+        steps.expire(name, 120)
+        counted, _ = steps.execute()
+    except RedisError:
+        log.warning("throttle is off: Redis does not answer")
+        return
+    if counted > per_minute:
+        raise RateLimited(60 - gone, "Too many requests. Try again in %(seconds)s s.")

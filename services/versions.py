@@ -24,6 +24,7 @@ from services.identity import Principal, require
 MAX_VERSIONS, RETENTION_DAYS, KEEP_MILESTONES = 500, 0, True  # 0 days: age alone removes nothing
 PAGE = 50
 LARGEST = 2**31 - 1
+RETENTION_BOUNDS = {"max_versions": (1, 10_000), "retention_days": (0, 3_650)}
 
 
 def snapshot(
@@ -105,9 +106,9 @@ def check_retention(given: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise Invalid("There is no retention setting %(name)s.", field="retention", name=min(unknown))
     policy = Retention(**given)
-    if not _whole(policy.max_versions, 1, 10_000):
+    if not _whole(policy.max_versions, *RETENTION_BOUNDS["max_versions"]):
         raise Invalid("max_versions must be a whole number from 1 to 10000.", field="retention")
-    if not _whole(policy.retention_days, 0, 3_650):
+    if not _whole(policy.retention_days, *RETENTION_BOUNDS["retention_days"]):
         raise Invalid("retention_days must be a whole number from 0 to 3650.", field="retention")
     if not isinstance(policy.keep_milestones, bool):
         raise Invalid("keep_milestones must be true or false.", field="retention")

@@ -1,50 +1,58 @@
 """/api/v1/dead-letters"""
 
-from typing import Any
 from uuid import UUID
 
-from flask import Response, request, url_for
+from flask import Response, url_for
 
-from blueprints.api.protocol import answer, api_blueprint, body, limit, listing, member
-from blueprints.api.shapes import when
+from blueprints.api.contract import Asked, contract
+from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query
+from blueprints.api.schemas import ANY, PAGED, PINNED_OR_CURRENT, SCRIPT, TIMED, choice, ref, takes, text
+from blueprints.api.shapes import dead_letter_summary, dead_letter_whole
 from blueprints.guard import actor, requires
-from models.dead_letter import DeadLetter
 from services import dead_letters
 from services.dead_letters import Filters
-from services.errors import Invalid
 
 bp = api_blueprint("dead_letters")
 
-STATES = ("open", "resolved", "all")
+FILTERS = (
+    Asked("state", choice(("open", "resolved", "all"), default="open"), "open, settled, or both"),
+    SCRIPT,
+    Asked("code", text(30), "failed with this code"),
+    Asked("type", text(200), "of this event type"),
+    *TIMED,
+)
 
 
 @bp.get("/dead-letters")
 @requires("dead_letters.manage")
+@contract({200: ref("DeadLetters")}, asks=(*PAGED, *FILTERS))
 def index() -> Response:
-    """Newest first, without payloads."""
-    given = request.args
-    if given.get("state", "open") not in STATES:
-        raise Invalid("The state is open, resolved or all.", field="state")
+    """List dead letters, newest first, without payloads."""
+    asked = query()
     wanted = Filters(
-        script_id=given.get("script", type=UUID), code=given.get("code", ""), event_type=given.get("type", ""),
-        state=given.get("state", "open"),
+        script_id=asked["script"], code=asked["code"] or "", event_type=asked["type"] or "", state=asked["state"],
+        since=asked["since"], until=asked["until"],
     )  # fmt: skip
-    return listing(dead_letters.page(actor(), wanted, given.get("cursor", ""), limit()), _summary)
+    return listing(dead_letters.page(actor(), wanted, asked["cursor"] or "", asked["limit"]), dead_letter_summary)
 
 
 @bp.get("/dead-letters/<uuid:letter_id>")
 @requires("dead_letters.manage")
+@contract({200: ref("DeadLetter")})
 def show(letter_id: UUID) -> Response:
-    letter = dead_letters.get(actor(), letter_id)
-    return answer(_summary(letter) | {"event_data": letter.event_data, "error": letter.error})
+    """Get a dead letter with its payload and its error."""
+    return answer(dead_letter_whole(dead_letters.get(actor(), letter_id)))
 
 
 @bp.post("/dead-letters/<uuid:letter_id>/replay")
 @requires("dead_letters.manage")
+@contract({202: ref("Replayed")}, headers=("Location",), refuses=(409,), takes=takes({
+    "version": PINNED_OR_CURRENT, "data": ANY | {"description": "a corrected payload instead of what failed"},
+}))  # fmt: skip
 def replay(letter_id: UUID) -> Response:
-    """On the version that failed or the current one; with `data`, that instead of what failed."""
-    given = body(("version", "data"))
-    version = member(given, "version", str, "pinned")
+    """Deliver a dead letter again."""
+    given = body()
+    version = given.get("version", "pinned")
     if "data" in given:
         run = dead_letters.replay_edited(actor(), letter_id, given["data"], version)
     else:
@@ -55,16 +63,8 @@ def replay(letter_id: UUID) -> Response:
 
 @bp.delete("/dead-letters/<uuid:letter_id>")
 @requires("dead_letters.manage")
+@contract({204: None})
 def delete(letter_id: UUID) -> Response:
+    """Delete a dead letter."""
     dead_letters.remove(actor(), letter_id)
-    return Response(status=204)
-
-
-def _summary(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": str(letter.id), "script_id": str(letter.script_id),
-        "execution_id": str(letter.execution_id) if letter.execution_id else None, "event_type": letter.event_type,
-        "version": letter.version_number, "error": {"code": letter.error_code, "message": letter.error_message},
-        "attempts": letter.attempts, "failed_at": when(letter.failed_at), "resolved_at": when(letter.resolved_at),
-        "resolution": letter.resolution, "note": letter.note,
-    }  # fmt: skip
+    return gone()

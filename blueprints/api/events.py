@@ -4,33 +4,43 @@ from typing import Any
 
 from flask import Response
 
-from blueprints.api.protocol import answer, api_blueprint, body, member
+from blueprints.api.contract import check_members, contract
+from blueprints.api.protocol import answer, api_blueprint, body
+from blueprints.api.schemas import EVENT, gives, items, ref, takes
 from blueprints.guard import actor, requires
 from services import backlog, events
 from services.errors import Invalid
-from services.events import Published
+from services.events import MAX_BATCH, Published
 
 bp = api_blueprint("events")
 
-MEMBERS = ("type", "data", "id")
+ONE = takes(EVENT, "type")
+BATCH = takes({"events": items(ONE, MAX_BATCH, minItems=1)}, "events")
+PRESSURE = ("X-Queue-Waiting", "X-Queue-Pressure")
 
 
 @bp.post("/events")
 @requires("scripts.execute")
+@contract({202: {"anyOf": [ref("Published"), gives(items=items(ref("Published")))]}}, headers=PRESSURE,
+          takes=takes(EVENT | BATCH["properties"], anyOf=[ONE, BATCH]))  # fmt: skip
 def publish() -> Response:
-    """One event, or `{"events": […]}`: kept and matched when this answers, performed soon after."""
-    given = body((*MEMBERS, "events"))
+    """Publish an event, or a batch of them.
+
+    Kept and matched when this answers, performed soon after. The same `id` again: the same answer, nothing new; with other
+    content: 422. A batch is taken as a whole or not at all."""
+    given = body()
     if "events" not in given:
+        check_members(given, ONE)
         return _accepted(_facts(events.publish_batch(actor(), [given])[0]))
-    if len(given) > 1:
-        raise Invalid("A batch has nothing beside its events.", field="events")
-    items = [_item(item) for item in member(given, "events", list)]
-    return _accepted({"items": [_facts(one) for one in events.publish_batch(actor(), items)]})
+    check_members(given, BATCH)
+    batch = [_item(item) for item in given["events"]]
+    return _accepted({"items": [_facts(one) for one in events.publish_batch(actor(), batch)]})
 
 
 def _item(item: Any) -> dict[str, Any]:
-    if not isinstance(item, dict) or not item.keys() <= set(MEMBERS):
+    if not isinstance(item, dict):
         raise Invalid("An event has type, data and, if you like, an id.", field="events")
+    check_members(item, ONE)
     return item
 
 

@@ -1,22 +1,28 @@
-"""How every route of the API speaks: JSON objects in and out, bearer tokens only, pages by cursor."""
+"""How every route of the API speaks: JSON objects in and out, bearer tokens only, pages by cursor, changes under a tag."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+import json
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, request
 from werkzeug.exceptions import BadRequest
 
+from blueprints.api import repeats
+from blueprints.api.contract import check_members, of_request, read
 from blueprints.guard import actor
 from blueprints.security import csrf
+from services import throttle
 from services.errors import Invalid
 from services.paging import Page
-
-MOST_PER_PAGE = 200
+from services.wiring import settings
 
 
 def api_blueprint(noun: str) -> Blueprint:
     blueprint = Blueprint(f"api_{noun}", __name__, url_prefix="/api/v1")
-    blueprint.before_request(_programs_only)
+    for step in (_programs_only, _not_too_many, repeats.recognize):
+        blueprint.before_request(step)
+    blueprint.after_request(repeats.remember)
     csrf.exempt(blueprint)
     return blueprint
 
@@ -27,8 +33,25 @@ def _programs_only() -> None:
         abort(401)
 
 
-def body(allowed: Iterable[str]) -> dict[str, Any]:
-    """The members of the request's JSON object, all of them known."""
+def _not_too_many() -> None:
+    if most := settings().api_requests_per_minute:
+        throttle.count(f"api:{actor().token_id}", most)
+
+
+def body() -> dict[str, Any]:
+    """The members of the request's JSON object, as the route's contract has them."""
+    takes = of_request().takes
+    assert takes is not None
+    given = {} if not takes.get("required") and _is_empty() else _object()
+    check_members(given, takes)
+    return given
+
+
+def _is_empty() -> bool:
+    return not request.mimetype and not request.get_data()
+
+
+def _object() -> dict[str, Any]:
     if not request.is_json:
         abort(415)
     try:
@@ -37,34 +60,44 @@ def body(allowed: Iterable[str]) -> dict[str, Any]:
         raise Invalid("The body is not JSON.") from None
     if not isinstance(given, dict):
         raise Invalid("The body must be a JSON object.")
-    for name in given:
-        if name not in allowed:
-            raise Invalid("There is no member “%(name)s” here.", field=str(name)[:100], name=str(name)[:100])
     return given
 
 
-def member(given: dict[str, Any], name: str, kind: type | tuple[type, ...], otherwise: Any = None) -> Any:
-    """One member of the right type; JSON's true is no number."""
-    value = given.get(name, otherwise)
-    if name in given and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
-        raise Invalid("“%(name)s” has the wrong type.", field=name, name=name)
-    return value
+def query() -> dict[str, Any]:
+    """What the address asks, by the names of the route's contract; None where it says nothing."""
+    known = {asked.name: asked for asked in of_request().asks}
+    for name in request.args:
+        if name not in known:
+            raise Invalid("There is no parameter “%(name)s” here.", field=name[:100], name=name[:100])
+    return {name: read(asked) for name, asked in known.items()}
 
 
-def answer(value: dict[str, Any], status: int = 200, location: str = "") -> Response:
+def answer(value: dict[str, Any], status: int = 200, location: str = "", tag: str = "") -> Response:
     response = jsonify(value)
     response.status_code = status
     if location:
         response.headers["Location"] = location
+    if tag:
+        response.set_etag(tag)
     return response
 
 
-def limit() -> int:
-    asked = request.args.get("limit", "50")
-    if not asked.isdecimal() or not 1 <= int(asked) <= MOST_PER_PAGE:
-        raise Invalid("limit must be a whole number from 1 to %(most)s.", field="limit", most=MOST_PER_PAGE)
-    return int(asked)
+def gone() -> Response:
+    return Response(status=204)
 
 
 def listing(page: Page[Any], shape: Callable[[Any], dict[str, Any]]) -> Response:
     return answer({"items": [shape(row) for row in page.rows], "next_cursor": page.next_cursor})
+
+
+def tag_of(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def refuse_unless_matched(current_tag: Callable[[], str]) -> None:
+    """If-Match: what is to be changed must still be as its reader saw it. `current_tag` sees to it that it stays so."""
+    if "If-Match" not in request.headers:
+        return
+    wanted = request.if_match
+    if not (wanted.star_tag or wanted.contains(current_tag())):
+        abort(412)

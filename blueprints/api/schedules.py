@@ -5,53 +5,62 @@ from uuid import UUID
 
 from flask import Response, url_for
 
-from blueprints.api.protocol import answer, api_blueprint, body
+from blueprints.api.contract import contract
+from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
+from blueprints.api.schemas import SCHEDULE_MEMBERS, ref, takes
 from blueprints.api.shapes import when
 from blueprints.guard import actor, requires
 from models.schedule import Schedule
-from services import schedules
-from services.errors import Invalid
+from services import schedules, scripts
 from services.schedules import Changes
 
 bp = api_blueprint("schedules")
 
-WRITABLE = tuple(Changes.__dataclass_fields__)
-
 
 @bp.get("/scripts/<uuid:script_id>/schedules")
 @requires("scripts.read")
+@contract({200: ref("Schedules")})
 def index(script_id: UUID) -> Response:
+    """List the schedules of a script, all on one page."""
     return answer({"items": [_shape(row) for row in schedules.listed(actor(), script_id)], "next_cursor": None})
 
 
 @bp.post("/scripts/<uuid:script_id>/schedules")
 @requires("triggers.manage")
+@contract({201: ref("Schedule")}, takes=takes(SCHEDULE_MEMBERS, "cron"), refuses=(409,), tagged=True)
 def create(script_id: UUID) -> Response:
-    given = body(WRITABLE)
-    if "cron" not in given:
-        raise Invalid("A schedule needs a cron expression.", field="cron")
-    row = schedules.create(actor(), script_id, Changes(**given))
-    return answer(_shape(row), 201, url_for("api_schedules.show", script_id=script_id, row_id=row.id))
+    """Make a script run at times."""
+    row = schedules.create(actor(), script_id, Changes(**body()))
+    return _whole(row, 201, url_for("api_schedules.show", script_id=script_id, row_id=row.id))
 
 
 @bp.get("/scripts/<uuid:script_id>/schedules/<uuid:row_id>")
 @requires("scripts.read")
+@contract({200: ref("Schedule")}, tagged=True)
 def show(script_id: UUID, row_id: UUID) -> Response:
-    return answer(_shape(schedules.get(actor(), row_id, script_id)))
+    """Get one schedule; `next_run_at` is null while it is paused or over."""
+    return _whole(schedules.get(actor(), row_id, script_id))
 
 
 @bp.patch("/scripts/<uuid:script_id>/schedules/<uuid:row_id>")
 @requires("triggers.manage")
+@contract({200: ref("Schedule")}, takes=takes(SCHEDULE_MEMBERS), tagged=True, conditional=True)
 def update(script_id: UUID, row_id: UUID) -> Response:
+    """Change what is given of a schedule."""
+    given = body()
+    refuse_unless_matched(lambda: _held_tag(script_id, row_id))
     row = schedules.get(actor(), row_id, script_id)
-    return answer(_shape(schedules.update(actor(), row.id, Changes(**body(WRITABLE)))))
+    return _whole(schedules.update(actor(), row.id, Changes(**given)))
 
 
 @bp.delete("/scripts/<uuid:script_id>/schedules/<uuid:row_id>")
 @requires("triggers.manage")
+@contract({204: None}, conditional=True)
 def delete(script_id: UUID, row_id: UUID) -> Response:
+    """Delete a schedule."""
+    refuse_unless_matched(lambda: _held_tag(script_id, row_id))
     schedules.delete(actor(), schedules.get(actor(), row_id, script_id).id)
-    return Response(status=204)
+    return gone()
 
 
 def _shape(row: Schedule) -> dict[str, Any]:
@@ -60,3 +69,17 @@ def _shape(row: Schedule) -> dict[str, Any]:
         "ends_at": when(row.ends_at),
         "next_run_at": when(row.next_run_at) if row.enabled else None,
     }
+
+
+def _tag(row: Schedule) -> str:
+    """Of what people set: when it runs next changes by itself."""
+    return tag_of({name: value for name, value in _shape(row).items() if name != "next_run_at"})
+
+
+def _held_tag(script_id: UUID, row_id: UUID) -> str:
+    scripts.hold(actor(), script_id)
+    return _tag(schedules.get(actor(), row_id, script_id))
+
+
+def _whole(row: Schedule, status: int = 200, location: str = "") -> Response:
+    return answer(_shape(row), status, location, _tag(row))

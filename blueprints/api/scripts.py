@@ -3,63 +3,102 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, request, url_for
+from flask import Response, url_for
 
-from blueprints.api.protocol import answer, api_blueprint, body, limit, listing, member
+from blueprints.api.contract import Asked, contract
+from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched, tag_of
+from blueprints.api.schemas import (
+    BASE_VERSION,
+    NOTE,
+    PAGED,
+    SCRIPT_MEMBERS,
+    choice,
+    ref,
+    takes,
+    text,
+)
 from blueprints.api.shapes import script_summary, script_whole
 from blueprints.guard import actor, requires
-from services import scripts
-from services.errors import Invalid
+from models.script import Script
+from services import script_lists, scripts, triggers
+from services.script_lists import Filters
 from services.scripts import Changes
 
 bp = api_blueprint("scripts")
 
-WRITABLE = ("name", "description", "source", "enabled", "tags", "metadata", "parameters", "limits", "retention",
-            "sample_input")  # fmt: skip
+FILTERS = (
+    Asked("words", text(200), "have all of these words in name, description, tags or code"),
+    Asked("tag", text(40), "have this tag"),
+    Asked("state", choice(("enabled", "disabled")), "are enabled or disabled"),
+    Asked("trigger", choice((*triggers.KINDS, "none")), "have a trigger of this kind"),
+    Asked("status", choice(script_lists.STATUSES), "whose last run ended like this"),
+)
 
 
 @bp.get("/scripts")
 @requires("scripts.read")
+@contract({200: ref("Scripts")}, asks=(*PAGED, *FILTERS))
 def index() -> Response:
-    return listing(scripts.page(actor(), request.args.get("cursor", ""), limit()), script_summary)
+    """List scripts, last changed first, without their code."""
+    asked = query()
+    wanted = Filters(**{each.name: asked[each.name] or "" for each in FILTERS})
+    return listing(script_lists.newest(actor(), wanted, asked["cursor"] or "", asked["limit"]), script_summary)
 
 
 @bp.post("/scripts")
 @requires("scripts.create")
+@contract({201: ref("Script")}, takes=takes(SCRIPT_MEMBERS | {"note": NOTE}, "name"), refuses=(409,), tagged=True)
 def create() -> Response:
-    given = body((*WRITABLE, "note"))
-    if "name" not in given:
-        raise Invalid("A script needs a name.", field="name")
-    script = scripts.create(actor(), _changes(given), _note(given))
-    return answer(script_whole(script), 201, url_for("api_scripts.show", script_id=script.id))
+    """Make a script.
+
+    Only its name is needed. It is enabled unless told otherwise, or unless its code does not parse."""
+    given = body()
+    script = scripts.create(actor(), _changes(given), given.get("note", ""))
+    return _whole(script, 201, url_for("api_scripts.show", script_id=script.id))
 
 
 @bp.get("/scripts/<uuid:script_id>")
 @requires("scripts.read")
+@contract({200: ref("Script")}, tagged=True)
 def show(script_id: UUID) -> Response:
-    return answer(script_whole(scripts.get(actor(), script_id)))
+    """Get a script with its code."""
+    return _whole(scripts.get(actor(), script_id))
 
 
 @bp.patch("/scripts/<uuid:script_id>")
 @requires("scripts.update")
+@contract({200: ref("Script")}, takes=takes(SCRIPT_MEMBERS | {"note": NOTE, "base_version": BASE_VERSION}),
+          refuses=(409,), tagged=True, conditional=True)  # fmt: skip
 def update(script_id: UUID) -> Response:
-    """`base_version`, where given, refuses to overwrite what the caller has not seen."""
-    given = body((*WRITABLE, "note", "base_version"))
-    base_version = member(given, "base_version", int)
-    script = scripts.save(actor(), script_id, _changes(given), base_version=base_version, note=_note(given))
-    return answer(script_whole(script))
+    """Change what is given of a script.
+
+    Other code, parameters or limits make a version. Code that does not parse is kept and disables the script."""
+    given = body()
+    refuse_unless_matched(lambda: _tag(script_id))
+    script = scripts.save(
+        actor(), script_id, _changes(given), base_version=given.get("base_version"), note=given.get("note", "")
+    )
+    return _whole(script)
 
 
 @bp.delete("/scripts/<uuid:script_id>")
 @requires("scripts.delete")
+@contract({204: None}, conditional=True)
 def delete(script_id: UUID) -> Response:
+    """Delete a script: its triggers go, its history stays."""
+    refuse_unless_matched(lambda: _tag(script_id))
     scripts.delete(actor(), script_id)
-    return Response(status=204)
+    return gone()
 
 
 def _changes(given: dict[str, Any]) -> Changes:
-    return Changes(**{name: given[name] for name in WRITABLE if name in given})
+    return Changes(**{name: given[name] for name in SCRIPT_MEMBERS if name in given})
 
 
-def _note(given: dict[str, Any]) -> str:
-    return str(member(given, "note", str, ""))
+def _tag(script_id: UUID) -> str:
+    return tag_of(script_whole(scripts.hold(actor(), script_id)))
+
+
+def _whole(script: Script, status: int = 200, location: str = "") -> Response:
+    shown = script_whole(script)
+    return answer(shown, status, location, tag_of(shown))

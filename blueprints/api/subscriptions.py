@@ -1,24 +1,25 @@
 """/api/v1/scripts/{id}/subscriptions"""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response, url_for
 
-from blueprints.api.protocol import answer, api_blueprint, body, member
+from blueprints.api.contract import contract
+from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
+from blueprints.api.schemas import SUBSCRIPTION_MEMBERS, ref, takes
 from blueprints.guard import actor, requires
 from models.subscription import Subscription
 from services import scripts, subscriptions
-from services.errors import Invalid, NotFound
+from services.errors import NotFound
 
 bp = api_blueprint("subscriptions")
-
-WRITABLE = ("event_type", "filter", "enabled", "allow_self")
 
 
 @bp.get("/scripts/<uuid:script_id>/subscriptions")
 @requires("scripts.read")
+@contract({200: ref("Subscriptions")})
 def index(script_id: UUID) -> Response:
+    """List the subscriptions of a script, all on one page."""
     scripts.get(actor(), script_id)
     rows = subscriptions.listed(actor(), script_id)
     return answer({"items": [subscriptions.as_json(row) for row in rows], "next_cursor": None})
@@ -26,37 +27,43 @@ def index(script_id: UUID) -> Response:
 
 @bp.post("/scripts/<uuid:script_id>/subscriptions")
 @requires("triggers.manage")
+@contract({201: ref("Subscription")}, takes=takes(SUBSCRIPTION_MEMBERS, "event_type"), refuses=(409,), tagged=True)
 def create(script_id: UUID) -> Response:
-    given = body(WRITABLE)
-    if "event_type" not in given:
-        raise Invalid("A subscription needs an event_type.", field="event_type")
+    """Make a script run on events of a type that pass a filter."""
+    given = body()
     row = subscriptions.create(
-        actor(), script_id, given["event_type"], given.get("filter"), enabled=member(given, "enabled", bool, True),
-        allow_self=member(given, "allow_self", bool, False),
+        actor(), script_id, given["event_type"], given.get("filter"), enabled=given.get("enabled", True),
+        allow_self=given.get("allow_self", False),
     )  # fmt: skip
-    return answer(
-        subscriptions.as_json(row), 201, url_for("api_subscriptions.show", script_id=script_id, row_id=row.id)
-    )
+    return _whole(row, 201, url_for("api_subscriptions.show", script_id=script_id, row_id=row.id))
 
 
 @bp.get("/scripts/<uuid:script_id>/subscriptions/<uuid:row_id>")
 @requires("scripts.read")
+@contract({200: ref("Subscription")}, tagged=True)
 def show(script_id: UUID, row_id: UUID) -> Response:
-    return answer(subscriptions.as_json(_of(script_id, row_id)))
+    """Get one subscription."""
+    return _whole(_of(script_id, row_id))
 
 
 @bp.patch("/scripts/<uuid:script_id>/subscriptions/<uuid:row_id>")
 @requires("triggers.manage")
+@contract({200: ref("Subscription")}, takes=takes(SUBSCRIPTION_MEMBERS), tagged=True, conditional=True)
 def update(script_id: UUID, row_id: UUID) -> Response:
-    changes: dict[str, Any] = body(WRITABLE)
-    return answer(subscriptions.as_json(subscriptions.update(actor(), _of(script_id, row_id).id, changes)))
+    """Change what is given of a subscription."""
+    given = body()
+    refuse_unless_matched(lambda: _tag(script_id, row_id))
+    return _whole(subscriptions.update(actor(), _of(script_id, row_id).id, given))
 
 
 @bp.delete("/scripts/<uuid:script_id>/subscriptions/<uuid:row_id>")
 @requires("triggers.manage")
+@contract({204: None}, conditional=True)
 def delete(script_id: UUID, row_id: UUID) -> Response:
+    """Delete a subscription."""
+    refuse_unless_matched(lambda: _tag(script_id, row_id))
     subscriptions.delete(actor(), _of(script_id, row_id).id)
-    return Response(status=204)
+    return gone()
 
 
 def _of(script_id: UUID, row_id: UUID) -> Subscription:
@@ -64,3 +71,13 @@ def _of(script_id: UUID, row_id: UUID) -> Subscription:
     if row.script_id != script_id:
         raise NotFound("There is no such subscription.")
     return row
+
+
+def _tag(script_id: UUID, row_id: UUID) -> str:
+    scripts.hold(actor(), script_id)
+    return tag_of(subscriptions.as_json(_of(script_id, row_id)))
+
+
+def _whole(row: Subscription, status: int = 200, location: str = "") -> Response:
+    shown = subscriptions.as_json(row)
+    return answer(shown, status, location, tag_of(shown))
