@@ -9,27 +9,30 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from blueprints.days import start_of
 from blueprints.errors import sentence
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
-from services import dead_letters, event_log, scripts
+from services import dead_letters, event_log, replays, scripts
 from services.dead_letters import Filters
 from services.errors import Invalid
 
 bp = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 
+NAMES = ("state", "script", "code", "frame", "type", "since", "until")
+
 
 @bp.get("")
 @requires("dead_letters.manage")
 def index() -> Response:
-    wanted = _wanted(request.args)
+    wanted, kept = _wanted(request.args), _kept(request.args)
     page = dead_letters.page(actor(), wanted, request.args.get("cursor", ""))
-    groups = dead_letters.groups(actor(), wanted)
-    kept = _kept(request.args)
-    names = event_log.scripts_of(letter.script_id for letter in page.rows)
+    chosen = [wanted.script_id] if wanted.script_id else []
+    names = event_log.scripts_of([*chosen, *(letter.script_id for letter in page.rows)])
     return render(
-        "dead_letters/index.html", "dead_letters/_list.html", letters=page.rows, groups=groups, scripts=names, asked=wanted,
-        kept=kept, is_filtered=any(name != "state" for name in kept), count=dead_letters.count(actor(), wanted),
+        "dead_letters/index.html", "dead_letters/_list.html", letters=page.rows, groups=dead_letters.groups(actor(), wanted),
+        scripts=names, asked=wanted, kept=kept, is_filtered=any(name != "state" for name in kept),
+        choices=dead_letters.choices(actor()), outlook=replays.outlook(actor(), wanted), once=dead_letters.MOST_AT_ONCE,
         older=url_for("dead_letters.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
     )  # fmt: skip
 
@@ -43,7 +46,7 @@ def show(letter_id: UUID) -> str:
 @bp.post("/<uuid:letter_id>/replay")
 @requires("dead_letters.manage")
 def replay(letter_id: UUID) -> AnyResponse:
-    run = dead_letters.replay(actor(), letter_id, request.form.get("version", "pinned"))
+    run = replays.replay(actor(), letter_id, request.form.get("version", "pinned"))
     toast(_("The event is delivered again."), "run")
     return redirect_to(url_for("executions.show", execution_id=run.id))
 
@@ -53,7 +56,7 @@ def replay(letter_id: UUID) -> AnyResponse:
 def replay_edited(letter_id: UUID) -> AnyResponse | tuple[str, int]:
     text = request.form.get("data", "")
     try:
-        run = dead_letters.replay_edited(actor(), letter_id, _parsed(text), request.form.get("version", "current"))
+        run = replays.replay_edited(actor(), letter_id, _parsed(text), request.form.get("version", "current"))
     except Invalid as error:
         return _page(letter_id, text, sentence(error)), 422
     toast(_("The corrected event is delivered."), "run")
@@ -72,7 +75,7 @@ def resolve(letter_id: UUID) -> AnyResponse:
 @requires("dead_letters.manage")
 def replay_many() -> AnyResponse:
     """A group, or all that the page's filters show."""
-    count = dead_letters.replay_many(actor(), _wanted(request.form), request.form.get("version", "pinned"))
+    count = replays.replay_many(actor(), _wanted(request.form), request.form.get("version", "pinned"))
     toast(ngettext("%(num)s event is delivered again.", "%(num)s events are delivered again.", count), "run")
     return redirect_to(url_for("dead_letters.index"))
 
@@ -97,12 +100,13 @@ def _wanted(given: Any) -> Filters:
     return Filters(
         script_id=given.get("script", type=UUID), code=given.get("code", "")[:30],
         frame=given["frame"][:200] if "frame" in given else None, event_type=given.get("type", "").strip()[:200],
-        state=given.get("state", "open"),
+        state=given.get("state", "open"), since=start_of(given.get("since", "")), until=start_of(given.get("until", ""), days=1),
     )  # fmt: skip
 
 
 def _kept(given: Any) -> dict[str, Any]:
-    return {name: given[name] for name in ("script", "code", "frame", "type", "state") if name in given}
+    """What the reader asked for. No frame is a group of its own, so an empty one counts."""
+    return {name: given[name] for name in NAMES if name in given and (given[name] or name == "frame")}
 
 
 def _parsed(text: str) -> Any:

@@ -13,7 +13,7 @@ from blueprints.errors import sentence
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
 from models.base import utcnow
-from services import event_log, event_types, events
+from services import causation, event_log, event_types, events
 from services.errors import Invalid
 from services.event_log import Filters
 from services.filter_index import OWN
@@ -71,11 +71,11 @@ def show(event_id: UUID) -> Response:
     event = event_log.get(actor(), event_id)
     runs = event_log.runs(actor(), event_id)
     considered = event_log.considered(actor(), event) if actor().may("scripts.read") else []
-    chain = event_log.chain(actor(), event)
+    led_to = causation.of(actor(), event)
     return render(
-        "events/show.html", "events/_outcome.html", event=event, runs=runs, considered=considered, chain=chain,
-        scripts=event_log.scripts_of(run.script_id for run in [*runs, *event_log.runs_of(chain)]), max_depth=MAX_DEPTH,
-        is_going_on=any(not run.is_finished for run in runs),
+        "events/show.html", "events/_outcome.html", event=event, runs=runs, considered=considered, causation=led_to,
+        scripts=event_log.scripts_of(run.script_id for run in runs), max_depth=MAX_DEPTH,
+        is_going_on=any(step.is_going_on for step in led_to.first),
     )  # fmt: skip
 
 

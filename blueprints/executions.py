@@ -31,14 +31,15 @@ BESIDE, ON_ITS_PAGE = 48 * 1024, 512 * 1024
 @bp.post("/scripts/<uuid:script_id>/executions")
 @requires("scripts.execute")
 def start(script_id: UUID) -> AnyResponse:
-    """The input as the form has it; `source` is an unsaved buffer, run as a test."""
+    """The input as the form has it; `source` is an unsaved buffer, run as a test; `event` one that happened, to try it on."""
     script = scripts.get(actor(), script_id)
     entered = entered_input(script.parameters, request.form)
     source = request.form.get("source")
     errors = messages(entered.faults)
     if not errors:
         try:
-            run = executions.start(actor(), script_id, input=entered.value, source=_whole_lines(source))
+            run = executions.start(actor(), script_id, input=entered.value, source=_whole_lines(source),
+                                   event_id=request.form.get("event", type=UUID))  # fmt: skip
         except InvalidInput as refusal:
             errors = messages(refusal.faults)
         except (Invalid, RateLimited) as refusal:

@@ -15,7 +15,7 @@ from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast, trigger, wants_fragment
 from blueprints.navigation import has_endpoint
 from models.script import Script
-from services import authoring, scripts, triggers, versions
+from services import authoring, event_log, scripts, triggers, versions
 from services.cron.describe import describe
 from services.cron.parse import parse
 from services.errors import Invalid, ServiceError
@@ -63,9 +63,12 @@ def create() -> AnyResponse | tuple[str, int]:
 @bp.get("/<uuid:script_id>")
 @requires("scripts.read")
 def show(script_id: UUID) -> str:
-    """`version` puts an older one into the editor, `run` the unsaved code of a test run: to be put right and saved as the newest."""
+    """`version` puts an older one into the editor, `run` the unsaved code of a test run: to be put right and saved as the newest.
+    `event` is what Execute then runs it on."""
     script = scripts.get(actor(), script_id, deleted=True)
-    return render_template("scripts/show.html", script=script, **_around(script), **_in_editor(script))
+    event = request.args.get("event", type=UUID)
+    tried = {"event": event_log.get(actor(), event)} if event else {}
+    return render_template("scripts/show.html", script=script, **_around(script), **_in_editor(script), **tried)
 
 
 def _in_editor(script: Script) -> dict[str, Any]:

@@ -85,8 +85,12 @@ def create(script_id: UUID) -> AnyResponse:
 @requires("scripts.read")
 def show(subscription_id: UUID) -> AnyResponse:
     row = subscriptions.get(actor(), subscription_id)
-    filter = filters.shown(row.filter)
-    draft = Draft(row.event_type, filter, builder.group_of(filter), enabled=row.enabled, allow_self=row.allow_self)
+    draft = Draft(row.event_type, filters.shown(row.filter), enabled=row.enabled, allow_self=row.allow_self)
+    try:
+        draft.group = builder.group_of(filters.shown(filters.check(row.filter)))
+    except Invalid as error:  # another version of this product kept it: here it can be put right
+        draft.by_hand, draft.text = True, builder.written(draft.filter)
+        draft.blame(error)
     return _editor(scripts.get(actor(), row.script_id), row, draft)
 
 

@@ -27,7 +27,7 @@ def settle(execution_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
     if values["status"] not in BAD_ENDS:
         return values
     run = _run(execution_id)
-    if not is_delivery(run) or run.cancel_requested:
+    if not is_delivery(run) or run.cancel_requested or _is_deleted(run.script_id):
         return values
     decision = retry.decide(ScriptError(**values["error"]), run.attempt, _policy(run))
     return values if decision is None else _next_attempt(run, values, decision)
@@ -95,6 +95,12 @@ def _next_attempt(run: Execution, values: dict[str, Any], decision: RetryDecisio
 def _run(execution_id: UUID) -> Execution:
     query = select(Execution).where(Execution.id == execution_id).options(undefer(Execution.attempts))
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def _is_deleted(script_id: UUID) -> bool:
+    """Locked until the attempt's end is written: a deletion meanwhile would not find the next attempt to call it off."""
+    query = select(Script.deleted_at).where(Script.id == script_id).with_for_update(key_share=True)
+    return db.session.scalar(query) is not None
 
 
 def _policy(run: Execution) -> RetryPolicy:

@@ -1,7 +1,7 @@
 """Reading what happened: events with what they led to, and why a subscription did or did not take one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,8 +23,8 @@ from services.granted.facts import MAX_DEPTH
 from services.identity import Principal, require
 from services.paging import Page, keyset
 
-MOST_IN_CHAIN = 100
 RETENTION_DAYS = 90
+PRUNED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,9 @@ class Considered:
 
     subscription: Subscription
     script: Script
-    verdict: filters.Verdict
+    verdict: filters.Verdict | None  # None where its filter cannot be read
     is_self: bool
-
-
-@dataclass
-class Link:
-    """One event of a chain, the runs it led to, and the events those published."""
-
-    event: Event
-    runs: list[Execution] = field(default_factory=list)
-    then: dict[UUID, list["Link"]] = field(default_factory=dict)  # by run
+    took_it: bool  # then, whatever it says now
 
 
 def page(actor: Principal, wanted: Filters, cursor: str = "", limit: int = 50) -> Page[Event]:
@@ -100,47 +92,19 @@ def considered(actor: Principal, event: Event) -> list[Considered]:
         .order_by(Script.name, Subscription.id)
     ).all()  # fmt: skip
     publisher = db.session.scalar(select(Execution.script_id).where(Execution.id == event.cause_id))
+    took = set(db.session.scalars(select(Execution.trigger_id).where(Execution.event_id == event.id)))
     seen = recording.as_seen(event)
     return [
-        Considered(row, script, filters.explain(row.filter, seen), script.id == publisher and not row.allow_self)
+        Considered(row, script, _verdict(row, seen), script.id == publisher and not row.allow_self, row.id in took)
         for row, script in rows
     ]
 
 
-def chain(actor: Principal, event: Event) -> Link:
-    """Event, runs, their events and so on, from the first event that led to this one."""
-    require(actor, "executions.read")
-    left = [MOST_IN_CHAIN]
-    return _link(_origin(event), left)
-
-
-def _origin(event: Event) -> Event:
-    for _ in range(MAX_DEPTH + 1):
-        run = db.session.get(Execution, event.cause_id) if event.cause_id else None
-        before = db.session.get(Event, run.event_id) if run and run.event_id else None
-        if before is None:
-            return event
-        event = before
-    return event
-
-
-def _link(event: Event, left: list[int]) -> Link:
-    link = Link(event)
-    for run in db.session.scalars(
-        select(Execution).where(Execution.event_id == event.id).order_by(Execution.id).limit(20)
-    ):
-        left[0] -= 1
-        if left[0] < 0:
-            return link
-        link.runs.append(run)
-        caused = db.session.scalars(select(Event).where(Event.cause_id == run.id).order_by(Event.id).limit(20)).all()
-        link.then[run.id] = [_link(next_event, left) for next_event in caused]
-    return link
-
-
-def runs_of(link: Link) -> list[Execution]:
-    """Every run of a chain."""
-    return [*link.runs, *(run for links in link.then.values() for inner in links for run in runs_of(inner))]
+def _verdict(row: Subscription, seen: Mapping[str, Any]) -> filters.Verdict | None:
+    try:
+        return filters.explain(row.filter, seen)
+    except filters.UNREADABLE:
+        return None
 
 
 def scripts_of(script_ids: Iterable[UUID]) -> dict[UUID, Script]:
@@ -153,9 +117,14 @@ def prune() -> None:
     """Past each tenant's retention events go; runs and dead letters keep what they need of them."""
     with as_system(db.session):
         for tenant in db.session.scalars(select(Tenant)).all():
-            before = utcnow() - timedelta(days=tenant.retention.get("events", RETENTION_DAYS))
-            db.session.execute(
-                delete(Event).where(Event.tenant_id == tenant.id, Event.created_at < before)
-                .execution_options(synchronize_session=False)
-            )  # fmt: skip
+            _prune(tenant.id, utcnow() - timedelta(days=tenant.retention.get("events", RETENTION_DAYS)))
+
+
+def _prune(tenant_id: UUID, before: datetime) -> None:
+    """In portions: on SQLite nobody else can write meanwhile."""
+    old = select(Event.id).where(Event.tenant_id == tenant_id, Event.created_at < before).limit(PRUNED_AT_ONCE)
+    gone = PRUNED_AT_ONCE
+    while gone == PRUNED_AT_ONCE:
+        statement = delete(Event).where(Event.id.in_(old)).execution_options(synchronize_session=False)
+        gone = db.session.execute(statement).rowcount  # type: ignore[attr-defined]
         db.session.commit()

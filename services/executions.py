@@ -12,7 +12,7 @@ from models.database import reading
 from models.execution import FINISHED, Execution
 from models.script import Script
 from runtime.errors import HostError
-from services import audit, claims, direct, outcomes, parameters, scripts, versions
+from services import audit, claims, direct, event_log, outcomes, parameters, scripts, versions
 from services.audit import Target
 from services.direct import Ran
 from services.errors import Conflict, Forbidden, Invalid, NotFound
@@ -53,8 +53,10 @@ def start(
     trigger: str = "manual",
     source: str | None = None,
     version: int | None = None,
+    event_id: UUID | None = None,
 ) -> Execution:
-    """Written, committed, and on its way in a thread of this process. `source` is an unsaved buffer, run as a test."""
+    """Written, committed, and on its way in a thread of this process. `source` is an unsaved buffer, run as a test; with
+    `event_id` the script sees that event as if it had been delivered."""
     require(actor, "scripts.execute")
     script = scripts.get(actor, script_id)
     pinned = versions.find(script_id, version) if version is not None else None
@@ -63,9 +65,11 @@ def start(
     parameters.apply(list(declared), given)  # its form wants to hear at once what does not fit
     if source is not None and len(source.encode("utf-8", "replace")) > scripts.MAX_SOURCE_BYTES:
         raise Invalid("The code has more than %(most)s bytes.", field="source", most=scripts.MAX_SOURCE_BYTES)
+    event = event_log.get(actor, event_id) if event_id else None
     return _begin(script, Wanted(
         trigger="test" if source is not None else trigger, actor=actor, input=given, version=version, test_source=source,
-        triggered_by="api" if actor.token_id else "user",
+        triggered_by="api" if actor.token_id else "user", event_id=event_id, type="event" if event else "",
+        chain_depth=event.chain_depth if event else 0,
     ))  # fmt: skip
 
 
@@ -78,6 +82,7 @@ def replay(actor: Principal, execution_id: UUID, *, current: bool = False) -> Ex
         trigger="replay", actor=actor, input=old.input, request=old.request, event_id=old.event_id, replay_of=old.id,
         version=script.version if current else old.version_number, type=old.type,
         test_source=None if current else old.test_source, triggered_by="api" if actor.token_id else "user",
+        chain_depth=old.chain_depth,
     ))  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from services import filters
-from services.errors import Invalid
 from services.filters import Matcher
 
 log = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ def covers(pattern: str, event_type: str) -> bool:
 def _matcher(filter: Mapping[str, Any] | None, subscription_id: UUID) -> Matcher | None:
     try:
         return filters.compile(filter)
-    except (Invalid, KeyError, TypeError, AttributeError):
+    except filters.UNREADABLE:
         log.exception("the filter of subscription %s cannot be read", subscription_id)
         return None
 

@@ -19,6 +19,8 @@ MAX_CONDITIONS = 100
 MAX_DEPTH = 10
 MAX_BYTES = 32 * 1024
 MOST_SEEN = 20
+# What a kept filter raises that this version cannot read.
+UNREADABLE = (Invalid, KeyError, TypeError, AttributeError)
 
 Filter = Mapping[str, Any]
 Matcher = Callable[[Mapping[str, Any]], bool]

@@ -9,7 +9,7 @@ from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, 
 from blueprints.api.schemas import ANY, PAGED, PINNED_OR_CURRENT, SCRIPT, TIMED, choice, ref, takes, text
 from blueprints.api.shapes import dead_letter_summary, dead_letter_whole
 from blueprints.guard import actor, requires
-from services import dead_letters
+from services import dead_letters, replays
 from services.dead_letters import Filters
 
 bp = api_blueprint("dead_letters")
@@ -54,9 +54,9 @@ def replay(letter_id: UUID) -> Response:
     given = body()
     version = given.get("version", "pinned")
     if "data" in given:
-        run = dead_letters.replay_edited(actor(), letter_id, given["data"], version)
+        run = replays.replay_edited(actor(), letter_id, given["data"], version)
     else:
-        run = dead_letters.replay(actor(), letter_id, version)
+        run = replays.replay(actor(), letter_id, version)
     location = url_for("api_executions.show", execution_id=run.id)
     return answer({"execution_id": str(run.id), "version": run.version_number}, 202, location)
 

@@ -10,7 +10,6 @@ from models.schedule import MISFIRES, OVERLAPS
 from services import event_types, events, parameters, schedule_checks, scripts
 from services.filters import MAX_BYTES as MAX_FILTER
 from services.limits import BOUNDS
-from services.replays import VERSIONS
 from services.run_lists import STATES
 from services.versions import RETENTION_BOUNDS
 
@@ -107,7 +106,9 @@ NOTE = text(500, description="why; kept with the version")
 BASE_VERSION = {"type": "integer", "description": "refuses (409) to overwrite a version the caller has not seen"}
 WAIT = {"anyOf": [FLAG, {"type": "number", "minimum": 0, "maximum": 300}, {"type": "null"}],
         "description": "true, or how many seconds the answer may wait for the end"}  # fmt: skip
-PINNED_OR_CURRENT = choice(("pinned", "current"), default="pinned", description="the version that ran, or the current one")
+PINNED_OR_CURRENT = choice(
+    ("pinned", "current"), default="pinned", description="the version that ran, or the current one"
+)
 FILTER = nullable(OBJECT | {"description": f"see the page about events; up to {MAX_FILTER} bytes"})
 SUBSCRIPTION_MEMBERS = {
     "event_type": text(event_types.MAX_LENGTH, minLength=1, description="`order.created`, `order.*` or `*`"),

@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from blueprints.forms import filters as builder
-from models import DeadLetter, Execution, OutboxEntry, Subscription, db
+from models import DeadLetter, Event, Execution, OutboxEntry, Subscription, db
+from models.base import utcnow
 from models.tenancy import as_system, as_tenant
 from services import process, scripts, subscriptions
 from services.events import publish
@@ -214,6 +216,55 @@ def test_a_test_event_is_sent_and_shown(world: World, alice: Person, sign_in: Si
     assert browser.post("/events", type="a b", data="{}").status_code == 422
 
 
+def test_an_event_is_taken_into_the_editor_as_test_input(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, event = sign_in(alice), world.events[1]
+    page = browser.get(f"/events/{event}").text
+    address = f"/scripts/{world.script.id}?event={event}"
+    assert f'href="{address}#run-form"' in page and "ran on it" in page
+    editor = browser.get(address).text
+
+    assert "&#34;total&#34;: 150" in editor and "is context.event of these runs." in editor
+    run = browser.post(
+        f"/scripts/{world.script.id}/executions", event=str(event), input_json='{"total": 150}', input_mode="json"
+    )
+    assert run.status_code == 303
+    report = browser.get(run.headers["Location"]).text
+    assert report.count('class="cause') >= 3 and 'aria-current="true"' in report
+    browser.get(address)
+    assert browser.post(f"/scripts/{world.script.id}/executions", event=str(world.script.id)).status_code == 404
+
+
+def test_an_event_page_draws_what_led_to_what(world: World, alice: Person, sign_in: SignIn) -> None:
+    with world.bound():
+        run = db.session.get(Execution, world.run_id)
+        run.status, run.error_code = "failed", "LOOP_GUARD"
+        stopped = Event(type="order.priced", cause_id=run.id, chain_depth=4)
+        db.session.add(stopped)
+        db.session.commit()
+    graph = re.search(
+        r'<ol class="causes">.*?</ol>\n?</div>', sign_in(alice).get(f"/events/{stopped.id}").text, re.DOTALL
+    )
+
+    assert (
+        graph and f'href="/executions/{world.run_id}"' in graph[0] and f'href="/events/{world.events[1]}"' in graph[0]
+    )
+    assert "stopped by the loop guard" in graph[0] and "LOOP_GUARD" in graph[0]
+    assert re.search(r'is-stopped" aria-current="true"', graph[0])
+
+
+def test_a_filter_of_another_version_is_shown_as_what_it_is(world: World, alice: Person, sign_in: SignIn) -> None:
+    for unreadable in ({"version": 9, "some": []}, {"version": 1, "path": "data.total", "op": "from_the_future"}):
+        with world.bound():
+            db.session.get(Subscription, world.subscription.id).filter = unreadable
+            db.session.commit()
+        browser = sign_in(alice)
+
+        page = browser.get(f"/events/{world.events[0]}")
+        assert page.status_code == 200 and "cannot be evaluated" in page.text
+        editor = browser.get(f"/subscriptions/{world.subscription.id}")
+        assert editor.status_code == 200 and 'aria-invalid="true"' in editor.text
+
+
 def test_an_event_page_says_why_nothing_ran(world: World, alice: Person, sign_in: SignIn) -> None:
     page = sign_in(alice).get(f"/events/{world.events[0]}").text
 
@@ -234,6 +285,38 @@ def test_dead_letters_are_grouped_and_replayed(world: World, alice: Person, sign
         assert replayed.id in db.session.scalars(select(OutboxEntry.execution_id)).all()
     assert "No dead letters" in browser.get("/dead-letters").text
     assert "replayed" in browser.get("/dead-letters?state=resolved").text
+
+
+def test_dead_letters_are_found_by_day_type_and_error_and_replayed_as_found(
+    world: World, alice: Person, sign_in: SignIn
+) -> None:
+    browser, today = sign_in(alice), utcnow().date()
+    days = {"since": str(today - timedelta(days=2)), "until": str(today + timedelta(days=1))}
+    for hit in (
+        {},
+        days,
+        {"type": "order.created"},
+        {"code": "RUNTIME_ERROR"},
+        {"script": str(world.script.id), "frame": ""},
+    ):
+        shown = browser.get("/dead-letters", query_string=hit).text
+        assert ("1 open dead letter here" in shown) is ("frame" not in hit), hit
+    for miss in (
+        {"since": str(today + timedelta(days=2))},
+        {"until": str(today - timedelta(days=2))},
+        {"code": "TIMEOUT"},
+    ):
+        assert "No dead letters" in browser.get("/dead-letters", query_string=miss).text, miss
+        assert browser.post("/dead-letters/replay", **miss, version="current").status_code == 303
+    assert browser.get("/dead-letters?since=yesterday").status_code == 422
+    page = browser.get("/dead-letters", query_string=days).text
+    assert f'name="since" value="{days["since"]}"' in page.partition("Replay all on current")[0].rpartition("<form")[2]
+
+    with world.bound():
+        assert db.session.scalar(select(func.count(DeadLetter.id)).where(DeadLetter.resolved_at.is_(None))) == 1
+    browser.get("/dead-letters")
+    browser.post("/dead-letters/replay", **days, version="current")
+    assert "No dead letters" in browser.get("/dead-letters").text
 
 
 def test_a_dead_letter_is_corrected_or_settled(world: World, alice: Person, sign_in: SignIn) -> None:

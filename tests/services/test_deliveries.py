@@ -5,17 +5,18 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import undefer
 
 from models import DeadLetter, Event, Execution, OutboxEntry, Script, db
 from models.base import utcnow
-from models.tenancy import as_system
-from services import dead_letters, event_log, executions, process, scripts, subscriptions, sweeping
+from models.tenancy import as_system, as_tenant
+from services import dead_letters, event_log, executions, process, replays, scripts, subscriptions, sweeping
 from services.dead_letters import Filters
-from services.errors import Conflict, Forbidden, Invalid, NotFound
+from services.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
 from services.events import publish
 from services.identity import Principal
+from services.replays import Outlook
 from services.scripts import Changes
 from tests.conftest import Person
 
@@ -196,8 +197,8 @@ def test_a_replay_runs_the_event_again_on_the_version_asked_for(author: Principa
     old, new = fail_for_good(author, {"n": 1}), fail_for_good(author, {"n": 2})
     scripts.save(author, script.id, Changes(source="return context.event.data.n"))
 
-    pinned = dead_letters.replay(author, old.id)
-    current = dead_letters.replay(author, new.id, "current")
+    pinned = replays.replay(author, old.id)
+    current = replays.replay(author, new.id, "current")
     assert (pinned.trigger, pinned.type, pinned.version_number) == ("replay", "event", old.version_number)
     perform(pinned)
     perform(current)
@@ -220,12 +221,12 @@ def test_a_corrected_payload_reaches_only_the_script_that_failed(author: Princip
     letter = fail_for_good(author, {})
     subscriptions.create(author, other.id, "order.*")
 
-    perform(dead_letters.replay_edited(author, letter.id, {"total": 5}))
+    perform(replays.replay_edited(author, letter.id, {"total": 5}))
 
     runs = db.session.execute(select(Execution.script_id, Execution.output).where(Execution.trigger == "replay")).all()
     assert runs == [(script.id, 5)]
     with pytest.raises(Invalid):
-        dead_letters.replay_edited(author, letter.id, float("nan"))
+        replays.replay_edited(author, letter.id, float("nan"))
 
 
 def test_many_are_replayed_by_group_after_counting(author: Principal) -> None:
@@ -236,11 +237,136 @@ def test_many_are_replayed_by_group_after_counting(author: Principal) -> None:
     assert (group.count, group.code, group.script_name) == (3, "RUNTIME_ERROR", "Price new orders")
     wanted = Filters(script_id=group.script_id, code=group.code, frame=group.frame)
 
-    assert dead_letters.count(author, wanted) == 3
-    assert dead_letters.count(author, Filters(code="TIMEOUT")) == 0
-    assert dead_letters.replay_many(author, wanted) == 3
-    assert dead_letters.count(author, wanted) == 0
+    assert replays.outlook(author, wanted) == Outlook(open=3, replayed=3, scripts=1)
+    assert replays.outlook(author, Filters(code="TIMEOUT")) == Outlook(0, 0, 0)
+    assert replays.replay_many(author, wanted) == 3
+    assert replays.outlook(author, wanted).open == 0
     assert dead_letters.groups(author, Filters()) == []
+
+
+def test_many_are_replayed_by_time_and_those_of_deleted_scripts_stay(author: Principal) -> None:
+    script = subscribed(author, "throw new sdk.Fatal('x')")
+    old, new = fail_for_good(author), fail_for_good(author)
+    db.session.execute(update(DeadLetter).where(DeadLetter.id == old.id).values(failed_at=utcnow() - timedelta(days=3)))
+    db.session.commit()
+    recent = Filters(since=utcnow() - timedelta(days=1))
+    gone = scripts.create(author, Changes(name="Deleted soon", source="throw new sdk.Fatal('y')"))
+    subscriptions.create(author, gone.id, "client.created")
+    perform(run_of(publish(author, "client.created")))
+    scripts.delete(author, gone.id)
+
+    assert replays.outlook(author, recent) == Outlook(open=2, replayed=1, scripts=1)
+    assert replays.outlook(author, recent).left_out == 1
+    assert replays.replay_many(author, recent, "current") == 1
+    assert {one.id: one.resolution for one in letters() if one.script_id == script.id} == {
+        old.id: "",
+        new.id: "replayed",
+    }
+    assert replays.replay_many(author, Filters(until=utcnow() - timedelta(days=1))) == 1
+    assert [one.script_id for one in letters() if not one.resolved_at] == [gone.id]
+
+
+def test_two_who_replay_at_once_deliver_once(app: Flask, author: Principal, side_by_side: Callable) -> None:
+    subscribed(author, "throw new sdk.Fatal('x')")
+    ours = [fail_for_good(author).id for _ in range(3)]
+    db.session.commit()
+
+    def one() -> str:
+        with app.app_context(), as_tenant(db.session, author.tenant.id):
+            try:
+                return str(replays.replay(author, ours[0]).id)
+            except Conflict:
+                return "told"
+
+    def many() -> int:
+        with app.app_context(), as_tenant(db.session, author.tenant.id):
+            return replays.replay_many(author, Filters())
+
+    alone = side_by_side(one, one)
+    together = side_by_side(many, many)
+
+    assert sorted(alone).count("told") == 1 and sum(together) == 2
+    replayed = db.session.scalars(select(Execution.replay_of).where(Execution.trigger == "replay")).all()
+    assert len(replayed) == len(set(replayed)) == 3
+
+
+def test_what_is_settled_is_neither_replayed_nor_corrected(author: Principal) -> None:
+    subscribed(author, "throw new sdk.Fatal('x')")
+    letter = fail_for_good(author)
+    replays.replay(author, letter.id)
+
+    for deed in (lambda: replays.replay(author, letter.id), lambda: replays.replay_edited(author, letter.id, {})):
+        with pytest.raises(Conflict):
+            deed()
+        db.session.rollback()
+    assert db.session.scalar(select(func.count(Execution.id)).where(Execution.trigger == "replay")) == 1
+
+
+def test_replaying_has_a_brake(author: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replay(times: int) -> None:
+        for _ in range(times):
+            replays.replay_many(author, Filters())
+
+    monkeypatch.setattr(replays, "MANY_PER_MINUTE", 2)
+    replay(2)
+    with pytest.raises(RateLimited):
+        replay(3)  # a minute may end between two of them
+
+
+def test_a_script_deleted_while_it_runs_is_not_tried_again(author: Principal) -> None:
+    script = subscribed(author, "throw new Error('x')")
+    answer = publish(author, "order.created")
+    db.session.execute(
+        update(Execution).values(status="running", leased_by="gone", due_at=utcnow() - timedelta(seconds=1))
+    )
+    db.session.commit()
+    scripts.delete(author, script.id)
+    sweeping.sweep()
+
+    assert (run_of(answer).status, run_of(answer).error_code) == ("failed", "LOST")
+    assert [letter.error_code for letter in letters()] == ["LOST"]
+
+
+def test_a_subscription_changed_while_deliveries_wait_counts_from_the_next_event_on(author: Principal) -> None:
+    script = subscribed(author, "return context.script.version")
+    [row] = subscriptions.listed(author, script.id)
+    waiting = [publish(author, "order.created") for _ in range(3)]
+    pinned = run_of(waiting[0]).version_number
+    subscriptions.update(author, row.id, {"filter": {"path": "data.total", "op": "gt", "value": 5}})
+    subscriptions.delete(author, row.id)
+    scripts.save(author, script.id, Changes(source="return 'changed'"))
+
+    for answer in waiting:
+        perform(run_of(answer))
+        assert (run_of(answer).status, run_of(answer).output) == ("succeeded", pinned)
+    assert publish(author, "order.created", {"total": 9}).matched == 0
+
+
+def test_a_script_is_tried_on_an_event_that_happened(author: Principal) -> None:
+    script = scripts.create(
+        author, Changes(name="New one", source="return [context.event.data.total, context.execution.type]")
+    )
+    event = publish(author, "order.created", {"total": 7})
+    run = executions.wait_for(author, executions.start(author, script.id, event_id=event.event_id).id, 30)
+
+    assert (run.trigger, run.output) == ("manual", [7, "event"])
+    unsaved = executions.start(author, script.id, event_id=event.event_id, source="throw new Error(context.event.type)")
+    failed = executions.wait_for(author, unsaved.id, 30)
+    assert (failed.status, failed.error_message, failed.attempt) == ("failed", "order.created", 1)
+    assert letters() == []
+    with pytest.raises(NotFound):
+        executions.start(author, script.id, event_id=script.id)
+
+
+def test_a_chain_continued_by_hand_is_stopped_all_the_same(author: Principal) -> None:
+    script = scripts.create(author, Changes(name="Echo", source="return await sdk.events.publish('echo', 1)"))
+    event = publish(author, "echo")
+    db.session.execute(update(Event).where(Event.id == event.event_id).values(chain_depth=3))
+    db.session.commit()
+    run = executions.wait_for(author, executions.start(author, script.id, event_id=event.event_id).id, 30)
+    again = executions.wait_for(author, executions.replay(author, run.id).id, 30)
+
+    assert [one.error["code"] for one in (run, again)] == ["LOOP_GUARD"] * 2
 
 
 def test_settling_takes_a_note_and_happens_once(author: Principal) -> None:
@@ -270,7 +396,7 @@ def test_a_deleted_scripts_letters_stay_readable_and_are_not_replayed(author: Pr
 
     assert dead_letters.get(author, letter.id).error_message == "x"
     with pytest.raises(Conflict):
-        dead_letters.replay(author, letter.id)
+        replays.replay(author, letter.id)
 
 
 def test_old_letters_go_by_the_tenants_retention(author: Principal) -> None:
@@ -297,7 +423,7 @@ def test_old_events_go_and_leave_runs_and_letters_readable(author: Principal) ->
     assert db.session.scalars(select(Event.id)).all() == []
     kept = dead_letters.get(author, letter.id)
     assert (kept.event_id, kept.event_data) == (None, {"total": 7})
-    again = dead_letters.replay(author, letter.id)
+    again = replays.replay(author, letter.id)
     assert db.session.scalars(select(Event.id)).all() == [again.event_id]
 
 
@@ -310,8 +436,8 @@ def test_bob_only_reads_and_charlie_finds_nothing(
 
     assert dead_letters.get(viewer, letter.id).id == letter.id
     for deed in (
-        lambda: dead_letters.replay(viewer, letter.id),
-        lambda: dead_letters.replay_many(viewer, Filters()),
+        lambda: replays.replay(viewer, letter.id),
+        lambda: replays.replay_many(viewer, Filters()),
         lambda: dead_letters.resolve(viewer, letter.id),
         lambda: dead_letters.remove(viewer, letter.id),
     ):

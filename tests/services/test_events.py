@@ -13,7 +13,7 @@ from sqlalchemy.orm import undefer
 from models import DeadLetter, Event, EventType, Execution, OutboxEntry, Script, db
 from models.tenancy import as_tenant
 from runtime.errors import HostError
-from services import event_log, event_types, process, recording, scripts, subscriptions
+from services import causation, event_log, event_types, process, recording, scripts, subscriptions
 from services.errors import Forbidden, Invalid
 from services.events import publish, publish_batch, publish_from_run
 from services.granted.facts import RunFacts
@@ -219,10 +219,9 @@ def test_the_fourth_event_of_a_chain_is_kept_and_refused(author: Principal, scri
     stopped = db.session.scalars(select(Event).where(Event.chain_depth == 4).options(undefer(Event.data))).one()
     assert (stopped.matched, stopped.data, stopped.cause_id) == (0, "too deep", last.id)
     assert count(Execution) == 4
-    link = event_log.chain(author, stopped)
-    for _ in range(4):
-        link = link.then[link.runs[0].id][0]
-    assert link.event.id == stopped.id and link.runs == []
+    [*steps] = causation.of(author, stopped).first
+    assert [step.is_event for step in steps] == [True, False] * 4 + [True]
+    assert steps[-1].row.id == stopped.id and [step.is_stopped for step in steps] == [False] * 8 + [True]
 
 
 def test_the_workbench_publishes_what_happens_to_scripts(author: Principal, script: Script) -> None:
