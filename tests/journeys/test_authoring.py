@@ -14,6 +14,8 @@ from services.scripts import Changes
 from tests.conftest import PASSWORD, Person
 
 pytestmark = pytest.mark.browser
+# The heart of the day is tried on both; what concerns the browser alone need not be.
+on_one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 SOURCE = "const { name = 'world' } = context.input ?? {};\nreturn { hello: name };\n"
 
@@ -63,15 +65,9 @@ def served(app: Flask, address: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def sit_down(new_page: Callable[..., Page], served: str) -> Callable[..., Author]:
+def sit_down(signed_in: Callable[..., Page], served: str) -> Callable[..., Author]:
     def enter(who: Person, width: int = 1440, height: int = 900, **options: Any) -> Author:
-        page = new_page(viewport={"width": width, "height": height}, base_url=served, **options)
-        page.goto("/sign-in?next=/profile")
-        page.locator("[name=email]").fill(who.email)
-        page.locator("[name=password]").fill(PASSWORD)
-        page.locator("[name=password]").press("Enter")
-        page.wait_for_url("**/profile")
-        return Author(page)
+        return Author(signed_in(who, viewport={"width": width, "height": height}, **options))
 
     return enter
 
@@ -183,6 +179,7 @@ def test_a_conflict_shows_both_and_loses_neither(
     expect(author.page.locator("[data-unsaved]")).to_be_hidden()
 
 
+@on_one_database
 def test_taking_theirs_can_be_undone(
     sit_down: Callable[..., Author], alice: Person, script: Script, meanwhile: Callable[..., None]
 ) -> None:
@@ -201,6 +198,7 @@ def test_taking_theirs_can_be_undone(
     author.expect_version(3)
 
 
+@on_one_database
 def test_who_only_changes_limits_is_in_nobodys_way(
     sit_down: Callable[..., Author], alice: Person, script: Script, meanwhile: Callable[..., None]
 ) -> None:
@@ -211,6 +209,7 @@ def test_who_only_changes_limits_is_in_nobodys_way(
     author.expect_version(3)
 
 
+@on_one_database
 def test_a_syntax_error_asks_before_it_disables(sit_down: Callable[..., Author], alice: Person, script: Script) -> None:
     author = sit_down(alice).open(f"/scripts/{script.id}")
     author.write("return );")
@@ -223,6 +222,7 @@ def test_a_syntax_error_asks_before_it_disables(sit_down: Callable[..., Author],
     expect(author.page.locator("#script-head")).to_contain_text("Syntax error")
 
 
+@on_one_database
 def test_an_ended_session_loses_nothing(sit_down: Callable[..., Author], alice: Person, script: Script) -> None:
     author = sit_down(alice).open(f"/scripts/{script.id}")
     page = author.page
@@ -242,6 +242,7 @@ def test_an_ended_session_loses_nothing(sit_down: Callable[..., Author], alice: 
     author.expect_version(2)
 
 
+@on_one_database
 def test_a_failing_server_is_said_and_the_form_stays(
     sit_down: Callable[..., Author], alice: Person, script: Script
 ) -> None:
@@ -255,6 +256,7 @@ def test_a_failing_server_is_said_and_the_form_stays(
     author.expect_version(2)
 
 
+@on_one_database
 def test_an_input_that_does_not_fit_is_marked_at_its_field(
     sit_down: Callable[..., Author], alice: Person, script: Script, meanwhile: Callable[..., None]
 ) -> None:
@@ -280,6 +282,7 @@ def test_an_input_that_does_not_fit_is_marked_at_its_field(
     expect(author.page.get_by_label("limit")).to_have_value("7")
 
 
+@on_one_database
 def test_the_keyboard_runs_once_from_wherever_it_is(
     sit_down: Callable[..., Author], alice: Person, script: Script
 ) -> None:
@@ -293,6 +296,7 @@ def test_the_keyboard_runs_once_from_wherever_it_is(
         expect(rows).to_have_count(times)
 
 
+@on_one_database
 def test_a_phone_saves_and_runs_from_a_plain_field(
     sit_down: Callable[..., Author], alice: Person, script: Script
 ) -> None:
@@ -308,6 +312,7 @@ def test_a_phone_saves_and_runs_from_a_plain_field(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@on_one_database
 def test_without_scripts_everything_still_works(
     sit_down: Callable[..., Author], alice: Person, script: Script, meanwhile: Callable[..., None]
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import PASSWORD, Person
+from tests.conftest import Person
 
 pytestmark = pytest.mark.browser
 
@@ -16,14 +16,9 @@ def database() -> str:
 
 
 @pytest.fixture
-def parts(new_page: Callable[..., Page], address: str, alice: Person) -> Callable[..., Page]:
+def parts(signed_in: Callable[..., Page], alice: Person) -> Callable[..., Page]:
     def enter(**options: object) -> Page:
-        page = new_page(base_url=address, **options)
-        page.goto("/sign-in")
-        page.get_by_label("E-mail").fill(alice.email)
-        page.get_by_label("Password", exact=False).first.fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**/")
+        page = signed_in(alice, **options)
         page.goto("/dev/components")
         return page
 

@@ -9,13 +9,14 @@ import pytest
 from flask import Flask
 from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
 
-from models import DeadLetter, Tenant, db
+from models import DeadLetter, Occurrence, Tenant, db
+from models.base import utcnow
 from models.tenancy import as_tenant
 from runtime import ScriptError
-from services import events, process, roles, scripts, secrets, subscriptions, tokens, users
+from services import events, executions, process, roles, schedules, scripts, secrets, subscriptions, tokens, users
 from services.errors import RateLimited
 from services.scripts import Changes
-from tests.conftest import PASSWORD, Person
+from tests.conftest import Person
 from tests.journeys.every_page import VISITS, Visit
 
 AXE = Path("node_modules/axe-core/axe.min.js")
@@ -39,16 +40,12 @@ def database() -> str:
 
 
 @pytest.fixture
-def enter(new_page: Callable[..., Page], address: str, alice: Person) -> Callable[..., Page]:
+def enter(signed_in: Callable[..., Page], alice: Person) -> Callable[..., Page]:
     """A signed-in page in a window of its own."""
 
     def open_signed_in(width: str = "desk", theme: str = "light", who: Person = alice) -> Page:
-        page = new_page(viewport=_size(width), color_scheme=theme, base_url=address)
-        page.goto("/sign-in?next=/profile")
-        page.get_by_label("E-mail").fill(who.email)
-        page.get_by_label("Password", exact=False).first.fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Your profile")
+        page = signed_in(who, viewport=_size(width), color_scheme=theme)
+        page.goto("/profile")
         return page
 
     return open_signed_in
@@ -77,9 +74,16 @@ def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> Iterator[dic
             event_data={"total": 7}, version_number=1, error_code="RUNTIME_ERROR", error_message="no client",
             error=ScriptError.of("RUNTIME_ERROR", "no client", line=1, column=2).to_dict(),
         )  # fmt: skip
-        db.session.add(letter)
+        schedule = schedules.create(
+            alice.principal, script.id, schedules.Changes(cron="30 2 * 3 0", timezone="Europe/Berlin")
+        )
+        slot = Occurrence(schedule_id=schedule.id, due_at=utcnow(), outcome="skipped", reason="overlap")
+        db.session.add_all([letter, slot])
         db.session.commit()
+        run = executions.wait_for(alice.principal, executions.start(alice.principal, script.id).id, 30)
         made = {
+            "schedule": str(schedule.id),
+            "run": str(run.id),
             "event": str(event.event_id),
             "subscription": str(subscription.id),
             "letter": str(letter.id),

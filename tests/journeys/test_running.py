@@ -10,7 +10,7 @@ from models import Script, Tenant, db
 from models.tenancy import as_tenant
 from services import process, scripts
 from services.scripts import Changes
-from tests.conftest import PASSWORD, Person
+from tests.conftest import Person
 
 pytestmark = pytest.mark.browser
 
@@ -30,14 +30,8 @@ def write(app: Flask, alice: Person, acme: Tenant) -> Callable[[str], Script]:
 
 
 @pytest.fixture
-def page(app: Flask, alice: Person, new_page: Callable[..., Page], address: str) -> Iterator[Page]:
-    page = new_page(viewport={"width": 1440, "height": 900}, base_url=address)
-    page.goto("/sign-in?next=/profile")
-    page.locator("[name=email]").fill(alice.email)
-    page.locator("[name=password]").fill(PASSWORD)
-    page.locator("[name=password]").press("Enter")
-    page.wait_for_url("**/profile")
-    yield page
+def page(app: Flask, alice: Person, signed_in: Callable[..., Page]) -> Iterator[Page]:
+    yield signed_in(alice)
     process.close(app)
 
 
@@ -69,9 +63,9 @@ def test_a_run_is_stopped_and_repeated(page: Page, write: Callable[[str], Script
     panel.get_by_role("heading").get_by_role("link").first.click()
     page.get_by_role("button", name="Run again").click()
     report = page.locator("#report")
-    expect(report).to_have_attribute("data-status", "running", timeout=10_000)
+    expect(report).to_have_attribute("data-status", "running")
     report.get_by_role("button", name="Stop").click()
-    expect(report).to_have_attribute("data-status", "cancelled", timeout=10_000)
+    expect(report).to_have_attribute("data-status", "cancelled")
 
 
 def test_a_failure_leads_to_its_line(page: Page, write: Callable[[str], Script]) -> None:

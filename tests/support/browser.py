@@ -1,6 +1,7 @@
 """Fixtures: a real Chromium, one for all tests, and pages in contexts of their own (cookies, storage, window)."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from tests.conftest import PASSWORD, Person
 from tools.setup.browser import find_chromium
 
 
@@ -40,6 +42,22 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def signed_in(new_page: Callable[..., Page], address: str) -> Callable[..., Page]:
+    """`signed_in(alice, locale="ru")`: an empty page of somebody who has signed in. The first day's journey does it by hand."""
+
+    def enter(who: Person, **context_options: Any) -> Page:
+        page = new_page(base_url=address, **{"viewport": {"width": 1440, "height": 900}, **context_options})
+        form = page.request.get("/sign-in").text()
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
+        assert token, form
+        entered = {"csrf_token": token[1], "email": who.email, "password": PASSWORD}
+        assert page.request.post("/sign-in", form=entered, max_redirects=0).status in (302, 303)
+        return page
+
+    return enter
 
 
 @pytest.fixture
