@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from sqlalchemy import select
 from app import create_app
 from models import Role, Tenant, User, db
 from models.tenancy import as_system, bind
-from services import accounts, passwords, tenants
+from services import accounts, passwords, queue, tenants
 from services.identity import Principal
 from settings import Settings
 from tests.support.http import Browser
@@ -100,6 +100,14 @@ def app(settings: Settings, shared_engines: object, compiled_templates: Bytecode
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture
+def redis_away(app: Flask) -> None:
+    """Nobody answers where this application looks for Redis."""
+    app.extensions["redis"] = queue.connection(
+        replace(app.extensions["settings"], redis_url="unix:///nowhere/redis.sock")
+    )
 
 
 @pytest.fixture(autouse=True)

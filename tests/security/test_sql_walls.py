@@ -181,7 +181,7 @@ def _source(draw: st.DrawFn, depth: int, scope: dict[str, str]) -> tuple[str, st
     return spelling.format(name), LABELS.get(name, "label") if "." in spelling else scope[name]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(statement=selects())
 def test_no_random_select_shows_that_another_tenant_is_there(pair: tuple[World, World], statement: str) -> None:
     results: list[list[str]] = []

@@ -76,7 +76,7 @@ def test_the_default_trust_does_not_include_a_private_authority(authority, tmp_p
 
 def test_plain_http_behind_https_is_a_clean_failure(client):
     with LoopbackServer({"/": answer(200)}) as server, pytest.raises(HostError) as caught:
-        client.request("GET", f"https://bank.example:{server.port}/", retries=0)
+        client.request("GET", f"https://bank.example:{server.port}/", retries=0, timeout=1)
     assert caught.value.code in ("HTTP_FAILED", "HTTP_TIMEOUT")
 
 
