@@ -82,14 +82,13 @@ def build(execution_id: UUID, deadline: float | None = None) -> Call:
 
 
 def _code(run: Execution, script: Script) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
-    if run.test_source is not None:
-        return run.test_source, list(script.parameters), dict(script.limits)
     version = db.session.scalars(
         select(ScriptVersion)
         .where(ScriptVersion.script_id == script.id, ScriptVersion.number == run.version_number)
         .options(undefer(ScriptVersion.source))
     ).one()
-    return version.source, list(version.parameters), dict(version.limits)
+    source = version.source if run.test_source is None else run.test_source
+    return source, list(version.parameters), dict(version.limits)
 
 
 def _caller(execution_id: UUID) -> Caller | None:

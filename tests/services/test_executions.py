@@ -71,6 +71,18 @@ def test_a_run_returns_what_the_script_returned(author: Principal) -> None:
     assert ended.limits["timeout_ms"] == 30_000
 
 
+def test_unsaved_code_is_repeated_with_the_declarations_it_had(author: Principal) -> None:
+    declared = {"name": "n", "type": "integer", "default": 1}
+    script = write(author, "return 'saved'", parameters=[declared])
+    first = finish(author, script, input={}, source="return context.input.n")
+    scripts.save(author, script.id, Changes(parameters=[{**declared, "default": 2}]))
+
+    again = executions.wait_for(author, executions.replay(author, first.id).id, 20)
+
+    assert (first.output, again.output) == (1, 1)
+    assert finish(author, script, input={}, source="return context.input.n").output == 2
+
+
 def test_the_script_sees_who_runs_it_and_why(author: Principal, alice: Person) -> None:
     context = finish(author, write(author, "return context"), input=[1]).output
 
