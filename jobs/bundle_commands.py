@@ -64,8 +64,6 @@ def _tell(item: bundles.Item) -> None:
         click.echo(f"    code: +{item.lines_added} -{item.lines_removed}")
     for change in item.changes:
         click.echo(f"    {' '.join(filter(None, (change.area, change.name)))}: {change.before!r} -> {change.after!r}")
-    if item.left_out:
-        click.echo(f"    endpoints are not imported: {', '.join(item.left_out)}")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services import event_types, filters, schedules, subscriptions, triggers
+from services import endpoint_checks, endpoints, event_types, filters, schedules, subscriptions, triggers
 from services.cron.parse import parse
 from services.identity import Principal
 
@@ -36,6 +36,14 @@ def _check_subscription(given: Facts) -> None:
     filters.check(given.get("filter"))
 
 
+def _check_endpoint(given: Facts) -> None:
+    for name, check in endpoint_checks.CHECKS.items():
+        if name == "path" or name in given:
+            check(given.get(name))
+    options = endpoint_checks.options(given.get("options", {}))
+    endpoint_checks.together(given.get("auth", "token"), options)
+
+
 def _subscribe(actor: Principal, script_id: UUID, given: Facts) -> object:
     return subscriptions.create(actor, script_id, given.get("event_type"), given.get("filter"),
                                 enabled=given.get("enabled", True), allow_self=given.get("allow_self", False))  # fmt: skip
@@ -47,6 +55,12 @@ DOORS: Mapping[str, Door] = {
         lambda actor, script_id, given: schedules.create(actor, script_id, schedules.Changes(**given)),
         lambda actor, id_, given: schedules.update(actor, id_, schedules.Changes(**given)),
         schedules.delete,
+    ),
+    "endpoints": Door(
+        "path", endpoints.listed, triggers.endpoint_facts, _check_endpoint,
+        lambda actor, script_id, given: endpoints.create(actor, script_id, endpoints.Changes(**given)),
+        lambda actor, id_, given: endpoints.update(actor, id_, endpoints.Changes(**given)),
+        endpoints.delete,
     ),
     "subscriptions": Door(
         "event_type", subscriptions.listed, triggers.subscription_facts, _check_subscription,
@@ -60,15 +74,23 @@ def reconcile(actor: Principal, script_id: UUID, wanted: Mapping[str, list[Facts
     for kind, door in DOORS.items():
         standing = {row.id: _bare(door.facts(row)) for row in door.listed(actor, script_id)}
         missing = [given for given in wanted[kind] if not _took(standing, given)]
-        for given in missing:
-            like = next((id_ for id_, facts in standing.items() if facts[door.named_by] == given[door.named_by]), None)
+        replaced = [(_like(standing, given[door.named_by], door), given) for given in missing]
+        # First what goes: it may stand where something new is to come.
+        for left_over in standing:
+            door.delete(actor, left_over)
+        for like, given in replaced:
             if like is None:
                 door.create(actor, script_id, given)
             else:
-                standing.pop(like)
                 door.update(actor, like, given)
-        for left_over in standing:
-            door.delete(actor, left_over)
+
+
+def _like(standing: dict[UUID, Facts], name: object, door: Door) -> UUID | None:
+    """Takes the one that only has to change out of those standing."""
+    like = next((id_ for id_, facts in standing.items() if facts[door.named_by] == name), None)
+    if like is not None:
+        del standing[like]
+    return like
 
 
 def _took(standing: dict[UUID, Facts], given: Facts) -> bool:

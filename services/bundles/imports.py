@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from models.script import Script
-from services import scripts, wiring
+from services import endpoint_paths, endpoints, scripts, wiring
 from services.bundles.archives import Files
 from services.bundles.documents import SETTINGS, document, parsed
 from services.bundles.doors import DOORS, reconcile
@@ -20,12 +20,11 @@ from services.setting_diffs import SettingChange, settings_diff
 from services.validation import syntax_error
 
 KEPT_SECONDS = 15 * 60
-_TRIGGER_NAMES = {"schedules": "cron", "endpoints": "path", "subscriptions": "event_type"}
 
 
 @dataclass
 class Item:
-    """What becomes of one script. `problem` says why nothing can; `left_out` names triggers that are made by hand."""
+    """What becomes of one script. `problem` says why nothing can."""
 
     folder: str
     name: str
@@ -34,7 +33,6 @@ class Item:
     lines_added: int = 0
     lines_removed: int = 0
     changes: list[SettingChange] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
     problem: ServiceError | None = None
     about: dict[str, Any] = field(default_factory=dict)
     source: str = ""
@@ -64,14 +62,35 @@ def plan(actor: Principal, files: Files) -> Plan:
             item.action, item.problem = "refused", Conflict("Two folders hold the script “%(name)s”.", name=item.name)
         taken.add(key)
         items.append(item)
+    _check_addresses(items)
     return Plan(items)
+
+
+def _check_addresses(items: list[Item]) -> None:
+    """No two scripts answer at one address: neither two of these, nor one of these and one that is not among them."""
+    taken: dict[tuple[str, str], str] = {}
+    for item in items:
+        if item.problem:
+            continue
+        try:
+            for given in item.about.get("triggers", {}).get("endpoints", []):
+                _take_address(item, given, taken)
+        except ServiceError as problem:
+            item.action, item.problem = "refused", problem
+
+
+def _take_address(item: Item, given: Mapping[str, Any], taken: dict[tuple[str, str], str]) -> None:
+    path, methods = endpoint_paths.check(given["path"]), given.get("methods", endpoints.DEFAULT_METHODS)
+    endpoints.refuse_if_taken(path, methods, but_by=item.script_id)
+    for method in methods:
+        other = taken.setdefault((method, endpoint_paths.shape(path)), item.folder)
+        if other != item.folder:
+            raise endpoints.PathTaken(path, method, path, other)
 
 
 def _planned(actor: Principal, folder: str, about: dict[str, Any], source: str) -> Item:
     name = about.get("name")
     item = Item(folder, name[:100] if isinstance(name, str) else "", "create", about=about, source=source)
-    item.left_out = [str(row.get(_TRIGGER_NAMES[kind])) for kind, rows in about.get("triggers", {}).items()
-                     if kind not in DOORS for row in rows]  # fmt: skip
     try:
         _check(actor, about, source)
         _compare(item, _standing(actor, item.name))
@@ -110,17 +129,12 @@ def _compare(item: Item, script: Script | None) -> None:
         return
     item.script_id = script.id
     before = document(script)
-    after = {**before, **item.about, "triggers": _reachable(before, item.about.get("triggers", before["triggers"]))}
+    after = {**before, **item.about}
     item.changes = settings_diff(before, after)
     if before["sample_input"] != after["sample_input"]:
         item.changes.append(SettingChange("sample_input", "", before["sample_input"], after["sample_input"]))
     is_same = not item.changes and code == item.source.replace("\r\n", "\n")
     item.action = "unchanged" if is_same else "update"
-
-
-def _reachable(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """An import leaves alone what it cannot make."""
-    return {kind: wanted[kind] if kind in DOORS else rows for kind, rows in before["triggers"].items()}
 
 
 def carry_out(actor: Principal, planned: Plan, note: str = "") -> None:
