@@ -1,6 +1,7 @@
 """The event log: what happened, what it led to and why, and a test event by hand."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,7 @@ def index() -> Response:
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value}
     return render(
         "events/index.html", "events/_rows.html", events=page.rows, asked=asked, is_filtered=bool(kept), max_depth=MAX_DEPTH,
+        ends=event_log.ends(actor(), page.rows),
         types=event_types.catalogue(actor()), newest=url_for("events.index", **kept) if not cursor else None,
         older=url_for("events.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
     )  # fmt: skip
@@ -74,6 +76,7 @@ def show(event_id: UUID) -> Response:
     led_to = causation.of(actor(), event)
     return render(
         "events/show.html", "events/_outcome.html", event=event, runs=runs, considered=considered, causation=led_to,
+        ends=Counter(run.status for run in runs),
         scripts=event_log.scripts_of(run.script_id for run in runs), max_depth=MAX_DEPTH,
         is_going_on=any(step.is_going_on for step in led_to.first),
     )  # fmt: skip

@@ -1,12 +1,13 @@
 """Reading what happened: events with what they led to, and why a subscription did or did not take one."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import undefer
 
 from models.base import db, utcnow
@@ -81,6 +82,18 @@ def get(actor: Principal, event_id: UUID) -> Event:
 def runs(actor: Principal, event_id: UUID) -> list[Execution]:
     require(actor, "executions.read")
     return list(db.session.scalars(select(Execution).where(Execution.event_id == event_id).order_by(Execution.id)))
+
+
+def ends(actor: Principal, events: Iterable[Event]) -> dict[UUID, dict[str, int]]:
+    """By event: how many of its runs have which status."""
+    require(actor, "executions.read")
+    ids = [event.id for event in events if event.matched]
+    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    query = select(Execution.event_id, Execution.status, func.count(Execution.id)).where(Execution.event_id.in_(ids))
+    for event_id, status, count in db.session.execute(query.group_by(Execution.event_id, Execution.status)):
+        if event_id:
+            found[event_id][status] = count
+    return found
 
 
 def considered(actor: Principal, event: Event) -> list[Considered]:

@@ -234,6 +234,33 @@ def test_an_event_is_taken_into_the_editor_as_test_input(world: World, alice: Pe
     assert browser.post(f"/scripts/{world.script.id}/executions", event=str(world.script.id)).status_code == 404
 
 
+def test_the_event_log_tells_how_the_runs_of_each_event_go(world: World, alice: Person, sign_in: SignIn) -> None:
+    def outcome() -> str:
+        row = browser.get("/events").text.partition(f'id="event-{world.events[1]}"')[2].partition("</tr>")[0]
+        return re.search(r'data-status="(\w+)"[^>]*>.*?<span>([^<]+)</span>', row, re.DOTALL).groups()
+
+    def add(*statuses: str) -> None:
+        with world.bound():
+            event, run = db.session.get(Event, world.events[1]), db.session.get(Execution, world.run_id)
+            run.status, event.matched = statuses[0], len(statuses)
+            for status in statuses[1:]:
+                db.session.add(
+                    Execution(
+                        script_id=run.script_id, version_number=1, trigger="event", status=status, event_id=event.id
+                    )
+                )
+            db.session.commit()
+
+    browser = sign_in(alice)
+    assert outcome() == ("queued", "Queued")
+    add("failed")
+    assert outcome() == ("failed", "Failed")
+    add("failed", "succeeded", "succeeded")
+    assert outcome() == ("failed", "1 of 3 failed")
+    add("succeeded", "running")
+    assert outcome()[0] == "running"
+
+
 def test_an_event_page_draws_what_led_to_what(world: World, alice: Person, sign_in: SignIn) -> None:
     with world.bound():
         run = db.session.get(Execution, world.run_id)
