@@ -31,9 +31,5 @@ class ApiToken(TenantOwned, Identified, Created, Base):
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
     @staticmethod
-    def by_hash(token_hash: str) -> Select["ApiToken"]:
-        return select(ApiToken).where(ApiToken.token_hash == token_hash)
-
-    @staticmethod
     def listed() -> Select["ApiToken"]:
         return select(ApiToken).order_by(ApiToken.created_at.desc(), ApiToken.id.desc())

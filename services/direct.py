@@ -7,18 +7,14 @@ happens to it between is what happens to every run: lease and heartbeat, live li
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Table, bindparam, select
 
 import logs
 from models.base import db, utcnow
 from models.database import writing
 from models.ids import uuid7
-from models.script import Script
 from models.tenancy import as_tenant
-from models.tenant import Tenant
 from services import outcomes, performing, pinned
 from services.batch import Ended
 from services.calls import Call, Caller
@@ -31,14 +27,12 @@ from services.limits import effective
 from services.policies import audit
 from services.policies.concurrency import leave, take
 from services.queueing import Wanted, columns, type_of
+from services.runnable import Runnable
 from services.wiring import settings
 
 # A crowd of quick runs takes turns; who would have to wait longer is told to come again.
 LONGEST_WAIT_S = 5.0
 LOOK_AGAIN_S = 0.02
-
-_TENANTS = cast(Table, Tenant.__table__)
-_TENANT = select(_TENANTS.c.slug, _TENANTS.c.name, _TENANTS.c.limits).where(_TENANTS.c.id == bindparam("tenant"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +51,10 @@ class Ran:
         return str(self.error["code"]) if self.error else ""
 
 
-def run(script: Script, wanted: Wanted, seconds: float) -> Ran:
+def run(script: Runnable, wanted: Wanted, seconds: float) -> Ran:
     """Performed, recorded and ended when this returns, after `seconds` at the latest: then it was stopped (TIMEOUT).
 
-    The session is bound to the script's tenant, with nothing unsaved: what it read is let go. `wanted.input` and
+    The session is bound to the script's tenant, with nothing unsaved: its transaction ends here. `wanted.input` and
     `.request` are JSON as `stored.as_json` passes it. Raises Busy, with nothing recorded, when no turn comes in time.
     """
     until = time.monotonic() + seconds
@@ -97,17 +91,15 @@ def _take_slots(call: Call, until: float) -> None:
         raise Busy(whose)
 
 
-def _call(script: Script, wanted: Wanted, until: float) -> Call:
-    connection = db.session.connection()
-    tenant = connection.execute(_TENANT, {"tenant": script.tenant_id}).one()
-    key = script.id, wanted.version or script.version
-    version = pinned.versions(connection, {key}).get(key)
+def _call(script: Runnable, wanted: Wanted, until: float) -> Call:
+    number = wanted.version or script.version
+    version = pinned.version(script.id, number)
     if version is None:
-        raise NotFound("There is no version %(number)s.", number=key[1])
+        raise NotFound("There is no version %(number)s.", number=number)
     caller = _caller(wanted.actor)
     return Call(
-        execution_id=uuid7(), tenant_id=script.tenant_id, tenant_slug=tenant.slug, tenant_name=tenant.name,
-        tenant_limits=dict(tenant.limits), script_id=script.id, script_name=script.name, version=key[1],
+        execution_id=uuid7(), tenant_id=script.tenant_id, tenant_slug=script.tenant_slug, tenant_name=script.tenant_name,
+        tenant_limits=script.tenant_limits, script_id=script.id, script_name=script.name, version=number,
         source=version.source, parameters=version.parameters, limits=effective(version.limits, settings()),
         trigger=wanted.trigger, type=type_of(wanted), triggered_by=wanted.triggered_by, attempt=1,
         chain_depth=wanted.chain_depth, created_at=utcnow(), input=wanted.input, caller=caller, request=wanted.request,
@@ -116,7 +108,7 @@ def _call(script: Script, wanted: Wanted, until: float) -> Call:
     )  # fmt: skip
 
 
-def _row(script: Script, wanted: Wanted, call: Call) -> dict[str, Any]:
+def _row(script: Runnable, wanted: Wanted, call: Call) -> dict[str, Any]:
     """What the row of that call says from its beginning."""
     now = utcnow()
     return columns(script, wanted, now + timedelta(seconds=settings().run_lease_s)) | {

@@ -12,7 +12,7 @@ from models.database import reading
 from models.execution import FINISHED, Execution
 from models.script import Script
 from runtime.errors import HostError
-from services import audit, claims, direct, event_log, outcomes, parameters, scripts, versions
+from services import audit, claims, direct, event_log, outcomes, parameters, runnable, scripts, versions
 from services.audit import Target
 from services.direct import Ran
 from services.errors import Conflict, Forbidden, Invalid, NotFound
@@ -89,9 +89,11 @@ def replay(actor: Principal, execution_id: UUID, *, current: bool = False) -> Ex
 def run(actor: Principal, name: str, input: Any = None, seconds: float = 300) -> Ran:
     """For programs that call a script as they would call a function: by name, and with its answer. May raise Busy."""
     require(actor, "scripts.execute")
-    script = scripts.by_name(actor, name)
+    script = runnable.by_name(actor.tenant.id, scripts.key_of(name)) if actor.tenant else None
+    if script is None:
+        raise NotFound("There is no script “%(name)s”.", name=name[:100])
     given = as_json(input, MAX_INPUT_BYTES, "input")
-    parameters.apply(list(script.parameters), given)
+    parameters.apply(script.parameters, given)
     wanted = Wanted(trigger="embedded", actor=actor, input=given, triggered_by="api" if actor.token_id else "user")
     return direct.run(script, wanted, seconds)
 

@@ -71,9 +71,9 @@ class Feed:
     def end(self, execution_id: UUID) -> None:
         """The row holds it all now."""
         with self._lock:
-            self._waiting.pop(execution_id, None)
+            unsent = self._waiting.pop(execution_id, [])
             told = self._sent.pop(execution_id, 0)
-        if told:
+        if told > len(unsent):
             try:
                 self._redis.expire(_key(execution_id), 30)  # a reader may be between the row and the list
             except RedisError:

@@ -9,7 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table, bindparam, select
 
+from models.base import db
+from models.database import reading
 from models.script_version import ScriptVersion
+from models.tenancy import system_transaction
 
 MOST_KEPT = 200
 Key = tuple[UUID, int]  # script, number
@@ -27,6 +30,17 @@ class Version:
     source: str
     parameters: list[dict[str, Any]]
     limits: Mapping[str, Any]
+
+
+def version(script_id: UUID, number: int) -> Version | None:
+    """One, without a connection where it is known."""
+    key = script_id, number
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    with reading(), system_transaction(db.engine) as connection:
+        return versions(connection, {key}).get(key)
 
 
 def versions(connection: Connection, keys: set[Key]) -> dict[Key, Version]:

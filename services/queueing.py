@@ -13,6 +13,7 @@ from models.ids import uuid7
 from models.script import Script
 from services.identity import Principal
 from services.limits import effective
+from services.runnable import Runnable
 from services.wiring import settings
 
 # context.execution.type, by what started the run; everything else is one_off.
@@ -39,14 +40,14 @@ class Wanted:
     type: str = ""
 
 
-def queued(script: Script, wanted: Wanted, due_at: datetime | None = None) -> Execution:
+def queued(script: Script | Runnable, wanted: Wanted, due_at: datetime | None = None) -> Execution:
     """The row, added and not yet committed. Whoever adds it performs it, or the sweep does after `due_at`."""
     run = Execution(**columns(script, wanted, due_at))
     db.session.add(run)
     return run
 
 
-def columns(script: Script, wanted: Wanted, due_at: datetime | None = None) -> dict[str, Any]:
+def columns(script: Script | Runnable, wanted: Wanted, due_at: datetime | None = None) -> dict[str, Any]:
     """What the row of such a run says at its beginning."""
     return dict(
         id=uuid7(), script_id=script.id, version_number=wanted.version or script.version, trigger=wanted.trigger,
@@ -63,7 +64,7 @@ def type_of(wanted: Wanted) -> str:
     return wanted.type or _TYPES.get(wanted.trigger, "one_off")
 
 
-def enqueue(script: Script, wanted: Wanted, due_at: datetime | None = None) -> Execution:
+def enqueue(script: Script | Runnable, wanted: Wanted, due_at: datetime | None = None) -> Execution:
     """For doors that do not wait: the row and its place in the outbox, in the caller's transaction."""
     run = queued(script, wanted, due_at)
     db.session.flush()

@@ -75,10 +75,11 @@ class Steward:
             self._thread.join(5)
 
     def _work(self) -> None:
-        channel, due = None, 0.0
+        channel, due = None, time.monotonic() + self._lease_s / RENEWALS_PER_LEASE
         while not self._closed:
             if not self.busy():
-                self._wake.wait(1.0)
+                if self._wake.wait(1.0) and not self._closed:
+                    time.sleep(TICK_S)  # most runs are over by then, and have cost this thread nothing
                 self._wake.clear()
                 due = time.monotonic() + self._lease_s / RENEWALS_PER_LEASE
             channel = self._listen(channel)
