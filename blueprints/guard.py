@@ -119,8 +119,8 @@ def _ask_to_sign_in() -> Response:
 
 
 def _bind_tenant() -> None:
-    # Static files and health checks need neither a person nor the database.
-    if request.endpoint in (None, "static", "health.live", "health.ready", "assets.file"):
+    # Static files and health checks need neither a person nor the database; endpoints of scripts know no session.
+    if request.endpoint in (None, "static", "health.live", "health.ready", "assets.file", "hooks.answer"):
         return
     tenant = current_user.tenant if current_user.is_authenticated else None
     bind(db.session, tenant.id if tenant else None)

@@ -75,6 +75,7 @@ ACTIONS = {
 }
 # What an audit entry says was changed. A name that is missing here is shown as it is.
 FIELDS = {
+    "auth": _l("Who may call"),
     "cron": _l("Cron expression"),
     "description": _l("Description"),
     "email": _l("E-mail"),
@@ -87,10 +88,14 @@ FIELDS = {
     "last_name": _l("Last name"),
     "limits": _l("Limits"),
     "metadata": _l("Metadata"),
+    "methods": _l("Methods"),
     "milestone": _l("Milestone"),
+    "mode": _l("What the caller gets"),
     "name": _l("Name"),
     "note": _l("Note"),
+    "options": _l("Options"),
     "parameters": _l("Parameters"),
+    "path": _l("Path"),
     "permissions": _l("Permissions"),
     "retention": _l("Retention"),
     "role": _l("Role"),

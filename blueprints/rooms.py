@@ -11,10 +11,12 @@ from blueprints import (
     dashboard,
     dead_letters,
     editor,
+    endpoints,
     errors,
     formats,
     guard,
     health,
+    hooks,
     htmx,
     labels,
     languages,
@@ -48,6 +50,7 @@ from blueprints import settings as settings_pages
 from blueprints.api import audit as api_audit
 from blueprints.api import dead_letters as api_dead_letters
 from blueprints.api import document as api_document
+from blueprints.api import endpoints as api_endpoints
 from blueprints.api import events as api_events
 from blueprints.api import executions as api_executions
 from blueprints.api import schedules as api_schedules
@@ -59,14 +62,14 @@ from settings import Settings
 PAGES = (
     dashboard, editor, script_list, execution_pages, run_list, auth, profile, users, roles, tokens, tenants, secret_pages,
     settings_pages, audit, preferences, search, reference,
-    bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview,
-    event_pages, subscriptions, dead_letters, health, metrics,
+    bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview, endpoints,
+    event_pages, subscriptions, dead_letters, hooks, health, metrics,
 )  # fmt: skip
 
-API = (api_scripts, api_versions, api_executions, api_events, api_subscriptions, api_schedules, api_dead_letters, api_audit,
+API = (api_scripts, api_versions, api_executions, api_events, api_subscriptions, api_schedules, api_endpoints, api_dead_letters, api_audit,
        api_document)  # fmt: skip
 # In this order; requests come first, so that every later line has its request's id.
-PARTS = (guard, security, languages, errors, assets, formats, labels, results, htmx, navigation)
+PARTS = (hooks, guard, security, languages, errors, assets, formats, labels, results, htmx, navigation)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

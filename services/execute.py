@@ -11,6 +11,7 @@ from functools import partial, reduce
 from typing import Any
 
 from runtime import Limits, LogEntry, Outcome, Source
+from runtime.limits import MIB
 from runtime.types import CallTrace
 from services import parameters
 from services.calls import Call
@@ -26,6 +27,8 @@ from services.policies.metrics import metrics
 from services.policies.switch import switch
 from services.stored import storable
 from services.wiring import settings
+
+MAX_REQUEST_BYTES = 8 * MIB
 
 Run = Callable[[Call], Outcome]
 Policy = Callable[[Run, Call], Outcome]
@@ -56,7 +59,9 @@ def _limits(call: Call) -> Limits:
     if call.deadline is not None:
         timeout_ms = min(timeout_ms, max(1, round((call.deadline - time.monotonic()) * 1000)))
     lines = log_lines(call.tenant_limits, limits.timeout_ms, limits.max_log_lines)
-    return replace(limits, timeout_ms=timeout_ms, max_log_lines=lines)
+    # A request is there twice: as its sender wrote it, and as it is read.
+    most_input = limits.max_input_bytes if call.request is None else MAX_REQUEST_BYTES
+    return replace(limits, timeout_ms=timeout_ms, max_log_lines=lines, max_input_bytes=most_input)
 
 
 def context_of(call: Call) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import undefer
 
 from models.base import db, utcnow
+from models.database import reading
 from models.ids import uuid7
 from models.script import Script
 from models.secret import Secret
@@ -141,26 +142,48 @@ def _place(tenant_id: UUID, secret_id: UUID) -> str:
 
 def read_in_run(facts: RunFacts, name: str) -> str:
     """The value of a secret; the session is bound to the run's tenant. Asked once a run and name: each time is audited."""
-    named = select(Secret).where(Secret.name == name).options(undefer(Secret.ciphertext))
-    secret = db.session.scalar(named) if _NAME.fullmatch(name) else None
-    if secret is None:
-        raise NotFound("There is no secret named %(name)s.", name=name[:100])
-    try:
-        value = KeyRing.of(settings()).open(secret.key_id, secret.ciphertext, _place(facts.tenant_id, secret.id))
-    except CannotDecrypt as problem:
-        log.error("the secret %s cannot be read: %s", secret.id, problem)
-        raise Conflict("The secret %(name)s cannot be decrypted: ask whoever runs the workbench.", name=name) from None
-    now = utcnow()
-    if secret.last_used_at is None or now - secret.last_used_at > _LAST_USED_PRECISION:
-        db.session.execute(
-            update(Secret).where(Secret.id == secret.id).values(last_used_at=now, updated_at=Secret.updated_at)
-        )  # fmt: skip  (being read is no change)
+    secret, value = _opened(facts.tenant_id, name)
+    _note_use(secret)
     audit.record(
         None, "secret.used", _target(secret), tenant_id=facts.tenant_id, actor_label=facts.script_name,
         after={"execution": str(facts.execution_id), "script": str(facts.script_id)},
     )  # fmt: skip
     db.session.commit()
     return value
+
+
+def read_for_endpoint(tenant_id: UUID, name: str, label: str) -> str:
+    """To check a signature; the session is bound to the tenant. Asked for every request, so audited once a minute."""
+    with reading():
+        secret, value = _opened(tenant_id, name)
+        db.session.commit()
+    if _note_use(secret):
+        audit.record(None, "secret.used", _target(secret), tenant_id=tenant_id, actor_label=label)
+        db.session.commit()
+    return value
+
+
+def _opened(tenant_id: UUID, name: str) -> tuple[Secret, str]:
+    named = select(Secret).where(Secret.name == name).options(undefer(Secret.ciphertext))
+    secret = db.session.scalar(named) if _NAME.fullmatch(name) else None
+    if secret is None:
+        raise NotFound("There is no secret named %(name)s.", name=name[:100])
+    try:
+        return secret, KeyRing.of(settings()).open(secret.key_id, secret.ciphertext, _place(tenant_id, secret.id))
+    except CannotDecrypt as problem:
+        log.error("the secret %s cannot be read: %s", secret.id, problem)
+        raise Conflict("The secret %(name)s cannot be decrypted: ask whoever runs the workbench.", name=name) from None
+
+
+def _note_use(secret: Secret) -> bool:
+    """Whether it was long enough ago to be worth a write."""
+    now = utcnow()
+    if secret.last_used_at is not None and now - secret.last_used_at <= _LAST_USED_PRECISION:
+        return False
+    db.session.execute(
+        update(Secret).where(Secret.id == secret.id).values(last_used_at=now, updated_at=Secret.updated_at)
+    )  # fmt: skip  (being read is no change)
+    return True
 
 
 # ---- for operators

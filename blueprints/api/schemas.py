@@ -5,9 +5,10 @@ from typing import Any
 
 from blueprints.api.contract import MOST_PER_PAGE, Asked, Schema
 from models.dead_letter import RESOLUTIONS
+from models.endpoint import AUTHS, METHODS, MODES
 from models.execution import STATUSES, TRIGGERS
 from models.schedule import MISFIRES, OVERLAPS
-from services import event_types, events, parameters, schedule_checks, scripts
+from services import endpoint_paths, event_types, events, parameters, schedule_checks, scripts
 from services.filters import MAX_BYTES as MAX_FILTER
 from services.limits import BOUNDS
 from services.run_lists import STATES
@@ -120,6 +121,13 @@ SCHEDULE_MEMBERS = {
     "input": ANY, "enabled": FLAG, "overlap": choice(OVERLAPS), "misfire": choice(MISFIRES),
     "jitter_seconds": whole(0, schedule_checks.MAX_JITTER_SECONDS), "starts_at": MAYBE_MOMENT, "ends_at": MAYBE_MOMENT,
 }  # fmt: skip
+ENDPOINT_MEMBERS = {
+    "path": text(endpoint_paths.LONGEST, minLength=1, description="`orders/:id`, below /hooks/ and the tenant"),
+    "methods": items(choice(METHODS), description="`[\"POST\"]` by default"),
+    "auth": choice(AUTHS), "mode": choice(MODES), "enabled": FLAG,
+    "options": OBJECT | {"description": "signature, cors, rate_per_minute, body_limit_bytes, timeout_s, "
+                                        "forward_authorization; see the page about endpoints"},
+}  # fmt: skip
 EVENT = {
     "type": text(event_types.MAX_LENGTH, minLength=1, description="such as `order.created`"),
     "data": ANY,
@@ -176,6 +184,8 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         misfire=choice(MISFIRES), jitter_seconds=whole(0), starts_at=MAYBE_MOMENT, ends_at=MAYBE_MOMENT,
         next_run_at=MAYBE_MOMENT,
     ),
+    "Endpoint": gives(id=ID, path=text(), methods=items(choice(METHODS)), auth=choice(AUTHS), mode=choice(MODES),
+                      enabled=FLAG, options=OBJECT),
     "Published": gives(id=text(), matched=whole(0, description="how many subscriptions take it")),
     "DeadLetterSummary": gives(
         id=ID, script_id=ID, execution_id=nullable(ID), event_type=text(), version=whole(1),
@@ -212,5 +222,5 @@ COMPONENTS["Problem"]["properties"] |= {
 }  # fmt: skip
 COMPONENTS |= {
     f"{name}s": page_of(f"{name}Summary") for name in ("Script", "Version", "Execution", "DeadLetter")
-} | {f"{name}s": page_of(name) for name in ("Subscription", "Schedule")} | {"AuditEntries": page_of("AuditEntry")}  # fmt: skip
+} | {f"{name}s": page_of(name) for name in ("Subscription", "Schedule", "Endpoint")} | {"AuditEntries": page_of("AuditEntry")}  # fmt: skip
 STATES_OF_RUNS = tuple(STATES)

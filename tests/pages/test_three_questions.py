@@ -15,7 +15,7 @@ from tests.support.http import Browser
 SignIn = Callable[[Person], Browser]
 # What nobody needs to be signed in for.
 PUBLIC = {"static", "auth.sign_in", "auth.start_session", "auth.sign_out", "auth.accept_link", "health.live", "health.ready",
-          "preferences.language", "preferences.theme", "dashboard.favicon", "api_document.show",
+          "preferences.language", "preferences.theme", "dashboard.favicon", "hooks.answer", "api_document.show",
           "metrics.show"}  # fmt: skip
 FOR_ADMINS = ["/users", "/users/invite", "/roles", "/roles/new", "/settings", "/audit"]
 FOR_MEMBERS = ["/", "/profile", "/tokens", "/tokens/new", "/search", "/search?q=a"]

@@ -1,0 +1,76 @@
+"""/api/v1/scripts/{id}/endpoints"""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, url_for
+
+from blueprints.api.contract import contract
+from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
+from blueprints.api.schemas import ENDPOINT_MEMBERS, ref, takes
+from blueprints.guard import actor, requires
+from models.endpoint import Endpoint
+from services import endpoints, scripts, triggers
+from services.endpoints import Changes
+
+bp = api_blueprint("endpoints")
+
+
+@bp.get("/scripts/<uuid:script_id>/endpoints")
+@requires("scripts.read")
+@contract({200: ref("Endpoints")})
+def index(script_id: UUID) -> Response:
+    """List the endpoints of a script, all on one page."""
+    return answer({"items": [_shape(row) for row in endpoints.listed(actor(), script_id)], "next_cursor": None})
+
+
+@bp.post("/scripts/<uuid:script_id>/endpoints")
+@requires("triggers.manage")
+@contract({201: ref("Endpoint")}, takes=takes(ENDPOINT_MEMBERS, "path"), refuses=(409,), tagged=True)
+def create(script_id: UUID) -> Response:
+    """Make a script answer at an address; 409 names the script that answers there already."""
+    row = endpoints.create(actor(), script_id, Changes(**body()))
+    return _whole(row, 201, url_for("api_endpoints.show", script_id=script_id, row_id=row.id))
+
+
+@bp.get("/scripts/<uuid:script_id>/endpoints/<uuid:row_id>")
+@requires("scripts.read")
+@contract({200: ref("Endpoint")}, tagged=True)
+def show(script_id: UUID, row_id: UUID) -> Response:
+    """Get one endpoint."""
+    return _whole(endpoints.get(actor(), row_id, script_id))
+
+
+@bp.patch("/scripts/<uuid:script_id>/endpoints/<uuid:row_id>")
+@requires("triggers.manage")
+@contract({200: ref("Endpoint")}, takes=takes(ENDPOINT_MEMBERS), refuses=(409,), tagged=True, conditional=True)
+def update(script_id: UUID, row_id: UUID) -> Response:
+    """Change what is given of an endpoint; options are replaced as a whole."""
+    given = body()
+    refuse_unless_matched(lambda: _held_tag(script_id, row_id))
+    row = endpoints.get(actor(), row_id, script_id)
+    return _whole(endpoints.update(actor(), row.id, Changes(**given)))
+
+
+@bp.delete("/scripts/<uuid:script_id>/endpoints/<uuid:row_id>")
+@requires("triggers.manage")
+@contract({204: None}, conditional=True)
+def delete(script_id: UUID, row_id: UUID) -> Response:
+    """Delete an endpoint: its address answers 404 from then on."""
+    refuse_unless_matched(lambda: _held_tag(script_id, row_id))
+    endpoints.delete(actor(), endpoints.get(actor(), row_id, script_id).id)
+    return gone()
+
+
+def _shape(row: Endpoint) -> dict[str, Any]:
+    return triggers.endpoint_facts(row)
+
+
+def _held_tag(script_id: UUID, row_id: UUID) -> str:
+    scripts.hold(actor(), script_id)
+    return tag_of(_shape(endpoints.get(actor(), row_id, script_id)))
+
+
+def _whole(row: Endpoint, status: int = 200, location: str = "") -> Response:
+    shape = _shape(row)
+    return answer(shape, status, location, tag_of(shape))

@@ -1,0 +1,105 @@
+"""/hooks/{tenant}/{path}: where scripts answer the world. No cookies, no session, no forms' tokens, no pages.
+
+What a request means is decided in services/hooks/, which sees plain values.
+"""
+
+import logging
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from blueprints.security import csrf
+from blueprints.slow_senders import SlowSenders
+from models import db
+from services.hooks import door
+from services.hooks.wire import Arrival, Refusal, Reply, not_found
+
+log = logging.getLogger(__name__)
+bp = Blueprint("hooks", __name__)
+csrf.exempt(bp)
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+BODY_SECONDS = 10
+_CHUNK = 64 * 1024
+_slow_senders = SlowSenders()
+
+
+@bp.route("/hooks/", methods=METHODS, defaults={"address": ""}, provide_automatic_options=False)
+@bp.route("/hooks/<path:address>", methods=METHODS, provide_automatic_options=False)
+def answer(address: str) -> Response:
+    try:
+        return _response(door.answer(_arrival()))
+    except Refusal as refusal:
+        return _response(refusal.reply())
+    except OperationalError as error:
+        log.error("the database does not answer", exc_info=error)
+        db.session.rollback()
+        return _response(Refusal(503, "UNAVAILABLE", "Try again in a moment.", headers={"Retry-After": "5"}).reply())
+    except Exception as error:
+        log.error("unexpected error", exc_info=error)
+        db.session.rollback()
+        return _response(Refusal(500, "INTERNAL_SERVER_ERROR").reply())
+
+
+class NoSessionHere(SecureCookieSessionInterface):
+    """Whoever's browser it is: nothing of their session is read at an endpoint, and no cookie leaves it."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if request.path.startswith("/hooks/"):
+            return self.make_null_session(app)
+        return super().open_session(app, request)
+
+
+def init_app(app: Flask) -> None:
+    app.session_interface = NoSessionHere()
+
+
+def _arrival() -> Arrival:
+    tenant, path = _as_sent()
+    return Arrival(
+        method=request.method, tenant=tenant, path=path, query=request.query_string.decode("latin-1"),
+        headers={name.lower(): value for name, value in request.headers.items()}, ip=request.remote_addr or "",
+        read=_read_body,
+    )  # fmt: skip
+
+
+def _as_sent() -> tuple[str, str]:
+    """Undecoded: what is a slash and what is a %2F stay apart."""
+    sent = urlsplit(request.environ.get("RAW_URI", "")).path
+    prefix, _, below = sent.lstrip("/").partition("/")
+    tenant, _, path = below.partition("/")
+    if prefix != "hooks" or not path:
+        raise not_found()
+    return tenant, path
+
+
+def _read_body(limit: int) -> bytes:
+    """Not a byte more than the limit, whatever the request says of its length; and not for longer than BODY_SECONDS."""
+    request.max_content_length = limit
+    try:
+        with _slow_senders.within(BODY_SECONDS, request.environ.get("gunicorn.socket")):
+            return _read()
+    except TimeoutError:
+        raise Refusal(408, "TOO_SLOW", f"The body did not arrive within {BODY_SECONDS} seconds.") from None
+    except RequestEntityTooLarge:
+        raise Refusal(413, "BODY_TOO_LARGE", f"The body has at most {limit} bytes.") from None
+    except Exception:  # of the server's own kind where a chunk is malformed: reading fails for what was sent, or not
+        raise Refusal(400, "INVALID_INPUT", "The body ended early, or is not what its headers say.") from None
+
+
+def _read() -> bytes:
+    parts = []
+    while part := request.stream.read(_CHUNK):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status)
+    del response.headers["Content-Type"]
+    for name, value in reply.all_headers.items():
+        response.headers[name] = value
+    return response
