@@ -13,7 +13,7 @@ from flask import Flask
 
 from models import Tenant, db
 from models.tenancy import bind
-from services import bundles, schedules, scripts, subscriptions
+from services import bundles, endpoints, schedules, scripts, subscriptions
 from services.bundles.archives import Files
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.identity import Principal
@@ -38,6 +38,7 @@ def script(alices: Principal) -> Any:
     ))  # fmt: skip
     schedules.create(alices, made.id, schedules.Changes(cron="0 9 * * 1-5", input={"region": "Бухара"}))
     subscriptions.create(alices, made.id, "order.*", {"path": "data.total", "op": "gt", "value": 5}, allow_self=True)
+    endpoints.create(alices, made.id, endpoints.Changes(path="orders/:id", methods=["PUT"], options={"timeout_s": 9}))
     return made
 
 
@@ -272,3 +273,48 @@ def test_the_command_line_takes_them_out_and_brings_them_in(
     again = run(args=["script", "import", str(tmp_path / "out"), "--tenant", "globex", "--user", charlie.email])
     assert "1 created, 0 changed." in again.output, again.output
     assert run(args=["script", "export", str(tmp_path), "--tenant", "acme", "--user", charlie.email]).exit_code == 1
+
+
+def test_endpoints_become_those_of_the_file_also_where_one_takes_the_place_of_another(
+    script: Any, alices: Principal
+) -> None:
+    standing = endpoints.listed(alices, script.id)[0].id
+    wanted = [{"path": "orders/:order", "methods": ["PUT", "GET"]}, {"path": "new", "auth": "public"}]
+    files = exported(alices)
+    files["сверка-платежей-q4/script.json"] = about(files, triggers={"endpoints": wanted})
+    bundles.carry_out(alices, bundles.plan(alices, files))
+    now = endpoints.listed(alices, script.id)
+    assert [(row.path, row.methods, row.auth) for row in now] == [
+        ("new", ["POST"], "public"),
+        ("orders/:order", ["GET", "PUT"], "token"),
+    ]
+    assert standing not in {row.id for row in now}
+    assert bundles.plan(alices, exported(alices)).items[0].action == "unchanged"
+
+
+@pytest.mark.parametrize(
+    "taken", [{"path": "orders/:x", "methods": ["PUT", "POST"]}, {"path": ".."}, {"path": "a", "auth": "signature"}, {}]
+)
+def test_an_address_that_cannot_be_had_refuses_the_import_before_anything_is_saved(
+    script: Any, alices: Principal, taken: Any
+) -> None:
+    files = exported(alices)
+    other = {
+        "other/script.js": b"return 1",
+        "other/script.json": about(files, name="Other", triggers={"endpoints": [taken]}),
+    }
+    planned = bundles.plan(alices, other)
+    assert planned.items[0].action == "refused" and not planned.can_be_carried_out
+    with pytest.raises(Conflict):
+        bundles.carry_out(alices, planned)
+    with pytest.raises(NotFound):
+        scripts.by_name(alices, "Other")
+
+
+def test_two_scripts_of_one_import_cannot_have_the_same_address(alices: Principal) -> None:
+    def files(name: str, path: str) -> Files:
+        document = {"format": 1, "name": name, "triggers": {"endpoints": [{"path": path}]}}
+        return {f"{name}/script.js": b"return 1", f"{name}/script.json": json.dumps(document).encode()}
+
+    planned = bundles.plan(alices, {**files("first", "orders/:id"), **files("second", "orders/:order")})
+    assert [item.action for item in planned.items] == ["create", "refused"]
