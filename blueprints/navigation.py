@@ -26,6 +26,7 @@ MENU: tuple[tuple[Item, ...], ...] = (
         Item("script_list.index", _l("Scripts"), "script", "scripts.read"),
         Item("run_list.index", _l("Runs"), "player-play", "executions.read"),
         Item("reference.index", _l("SDK reference"), "braces", "scripts.read"),
+        Item("api_reference.index", _l("API"), "code"),
     ),
     (
         Item("events.index", _l("Event log"), "bolt", "executions.read"),

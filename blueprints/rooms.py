@@ -3,6 +3,7 @@
 from flask import Flask
 
 from blueprints import (
+    api_reference,
     assets,
     audit,
     auth,
@@ -61,7 +62,7 @@ from settings import Settings
 
 PAGES = (
     dashboard, editor, script_list, execution_pages, run_list, auth, profile, users, roles, tokens, tenants, secret_pages,
-    settings_pages, audit, preferences, search, reference,
+    settings_pages, audit, preferences, search, reference, api_reference,
     bundles, scripts, script_settings, script_inputs, versions, schedules, schedule_preview, endpoints,
     event_pages, subscriptions, dead_letters, hooks, health, metrics,
 )  # fmt: skip

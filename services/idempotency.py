@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.base import db, utcnow
@@ -59,9 +59,7 @@ def begin(space: str, key: str, fingerprint: str) -> Claim | Answer:
 def finish(claim: Claim, answer: Answer) -> None:
     """Keeps the answer to a deed. One that was refused before anything was written may be tried again."""
     db.session.rollback()  # what is not committed by now was not done
-    kept = update(KvEntry).where(
-        KvEntry.space == claim.space, KvEntry.key == claim.key, KvEntry.holder == claim.holder
-    ).values(holder="", value=_value(claim, answer))  # fmt: skip
+    kept = update(KvEntry).where(*_held(claim)).values(holder="", value=_value(claim, answer))
     done = db.session.execute(kept.execution_options(synchronize_session=False))
     if not done.rowcount and answer.status < 300:  # type: ignore[attr-defined]
         db.session.add(_row(claim, answer))
@@ -69,6 +67,17 @@ def finish(claim: Claim, answer: Answer) -> None:
         db.session.commit()
     except IntegrityError:
         db.session.rollback()  # nothing was written here, and somebody else has come with the key meanwhile
+
+
+def release(claim: Claim) -> None:
+    """As if nobody had come: the sender was told to come again."""
+    db.session.rollback()
+    db.session.execute(delete(KvEntry).where(*_held(claim)))
+    db.session.commit()
+
+
+def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    return KvEntry.space == claim.space, KvEntry.key == claim.key, KvEntry.holder == claim.holder
 
 
 def _answer_of(entry: KvEntry, fingerprint: str) -> Answer:

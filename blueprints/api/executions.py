@@ -115,7 +115,8 @@ def show(execution_id: UUID) -> Response:
 def logs(execution_id: UUID) -> Response:
     """Read the log of a run, oldest line first.
 
-    While it goes on, asking again with `next_cursor` brings what has come since."""
+    While it goes on, asking again with `next_cursor` brings what has come since. Needs `executions.read`, or `scripts.execute`
+    for one's own runs."""
     asked = query()
     run = executions.get(actor(), execution_id)
     lines, first = _lines(run), _first_line(asked["cursor"])

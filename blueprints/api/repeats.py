@@ -10,6 +10,7 @@ from services.idempotency import Answer
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+COME_AGAIN = (429, 503)
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After")
 
 
@@ -24,7 +25,10 @@ def recognize() -> Response | None:
 
 
 def remember(response: Response) -> Response:
-    if claim := g.pop("idempotency_claim", None):
+    claim = g.pop("idempotency_claim", None)
+    if claim and response.status_code in COME_AGAIN:
+        idempotency.release(claim)
+    elif claim:
         headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         idempotency.finish(claim, Answer(response.status_code, headers, response.get_data(as_text=True)))
     return response

@@ -1,0 +1,165 @@
+"""What holds for every route of the API: it is described, it asks for a token, it refuses in problem documents."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+
+from blueprints.api.document import operations
+from tests.api.conftest import Program
+from tests.conftest import Person, settings_for
+
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
+NOWHERE = "01a1ff83-d833-7fbe-b5cf-77431d1ead7b"
+
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def routes(app: Flask) -> list[Any]:
+    with app.test_request_context():
+        return list(operations())
+
+
+def test_every_route_of_the_api_is_in_the_document(app: Flask, routes: list[Any]) -> None:
+    described = {(one.method.upper(), one.id) for one in routes}
+    found = {
+        (method, rule.endpoint.removeprefix("api_").replace(".", "_"))
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/") and rule.endpoint != "api_document.show"
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert described == found
+
+
+def test_the_document_is_there_for_everybody_and_its_schemas_are_schemas(app: Flask) -> None:
+    answer = app.test_client().get("/api/v1/openapi.json")
+
+    assert (answer.status_code, answer.json["openapi"]) == (200, "3.1.0")
+    for name, schema in answer.json["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema), name
+    refs = set(re.findall(r'"\$ref": ?"#/components/(\w+)/([\w-]+)"', answer.text))
+    assert refs
+    assert [ref for ref in refs if ref[1] not in answer.json["components"][ref[0]]] == []
+
+
+def test_every_operation_says_what_it_does_and_what_it_needs(routes: list[Any]) -> None:
+    ids = [one.id for one in routes]
+
+    assert len(ids) == len(set(ids))
+    assert [one.id for one in routes if not 10 <= len(one.summary) < 130] == []
+    assert [one.id for one in routes if not one.permission and "Needs `" not in one.more] == []
+
+
+def test_the_page_about_the_api_names_every_operation_and_no_other(routes: list[Any]) -> None:
+    rows = re.findall(r"^\| `([A-Z]+) (/[^`?]*)", DOCS.read_text(), re.MULTILINE)
+    nameless = re.compile(r"\{\w+\}")
+
+    assert {(method, nameless.sub("{}", path)) for method, path in rows} == {
+        (one.method.upper(), nameless.sub("{}", one.path)) for one in routes
+    }
+    assert len(rows) == len(routes)
+
+
+def test_nobody_gets_in_without_a_token_that_lives(app: Flask, routes: list[Any]) -> None:
+    client = app.test_client()
+    for one in routes:
+        path = "/api/v1" + re.sub(r"\{\w+_id\}", NOWHERE, one.path).format(number=1, name="x")
+        for headers in ({}, {"Authorization": "Bearer dgh_nothing"}, {"Authorization": "Basic eDp5"}):
+            answer = client.open(path, method=one.method.upper(), headers=headers)
+            assert (answer.status_code, answer.mimetype) == (401, "application/problem+json"), one.id
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_token_does_only_what_its_scopes_say(
+    program: Callable[..., Program], alice: Person, routes: list[Any]
+) -> None:
+    """Alice is an administrator; her token is not."""
+    mute = program(alice, frozenset({"secrets.manage"}))
+    for one in routes:
+        path = re.sub(r"\{\w+_id\}", NOWHERE, one.path).format(number=1, name="x")
+        answer = mute.call(one.method.upper(), path, {} if one.contract.takes else None)
+        assert (answer.status_code, answer.json["code"]) == (403, "PERMISSION_DENIED"), one.id
+
+
+def test_what_is_elsewhere_or_nowhere_is_not_found(
+    program: Callable[..., Program], charlie: Person, script: dict[str, Any], routes: list[Any]
+) -> None:
+    stranger = program(charlie)
+    for one in routes:
+        if "{script_id}" in one.path:
+            path = one.path.replace("{script_id}", script["id"]).replace("{row_id}", NOWHERE).format(number=1)
+            given = dict.fromkeys((one.contract.takes or {}).get("required", ()), "* * * * *")
+            answer = stranger.call(one.method.upper(), path, given if one.contract.takes else None)
+            assert answer.status_code == 404, (one.id, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/scripts/not-an-id", 404),
+        ("PUT", "/scripts", 405),
+        ("TRACE", "/scripts", 405),
+        ("GET", "/scripts?cursor=%00", 400),
+        ("GET", "/scripts?colour=red", 422),
+        ("GET", "/scripts?limit=5&limit=6", 422),
+        ("GET", "/scripts?limit=٣", 422),
+        ("GET", "/executions?since=yesterday", 422),
+        ("GET", "/executions?since=2026-01-01T00:00:00", 422),
+        ("GET", "/executions?script=1", 422),
+        ("GET", "/executions?status=ill", 422),
+    ],
+)
+def test_refusals_are_problem_documents(api: Program, method: str, path: str, status: int) -> None:
+    answer = api.call(method, path)
+
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert {"type", "title", "status", "code", "request_id"} <= answer.json.keys()
+    assert answer.json["status"] == status
+    assert status != 405 or set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_what_is_no_json_or_too_much_of_it_is_refused(api: Program) -> None:
+    def send(data: bytes, kind: str) -> Any:
+        return api._client.post("/api/v1/scripts", data=data, headers=api._headers | {"Content-Type": kind})
+
+    for answer, status in ((send(b"name=x", "application/x-www-form-urlencoded"), 415), (send(b"{}", "text/plain"), 415),
+                           (send(b'"' + b"x" * (2 * 1024 * 1024) + b'"', "application/json"), 413)):  # fmt: skip
+        assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+        assert answer.json["status"] == status
+
+
+def test_head_and_options_answer_like_get_and_nothing(api: Program, script: dict[str, Any]) -> None:
+    path = f"/scripts/{script['id']}"
+    head, options = api.call("HEAD", path), api.call("OPTIONS", path)
+
+    assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", api.get(path).headers["ETag"])
+    assert (options.status_code, options.data) == (200, b"")
+    assert set(options.headers["Allow"].split(", ")) == {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}
+
+
+class TestTooFast:
+    @pytest.fixture
+    def settings(self, migrated_sqlite: bytes, tmp_path: Path, redis_url: str) -> Any:
+        (tmp_path / "dastgoh.sqlite").write_bytes(migrated_sqlite)
+        return settings_for(tmp_path, REDIS_URL=redis_url, API_REQUESTS_PER_MINUTE="3")
+
+    def test_a_token_has_so_many_requests_a_minute(
+        self, program: Callable[..., Program], alice: Person, bob: Person
+    ) -> None:
+        eager, calm = program(alice), program(bob)
+        answers = [eager.get("/scripts") for _ in range(8)]  # a minute may end between them, but not two
+
+        assert answers[0].status_code == 200
+        assert answers[-1].status_code == 429, [answer.status_code for answer in answers]
+        assert answers[-1].json["code"] == "RATE_LIMITED"
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+        assert calm.get("/scripts").status_code == 200
