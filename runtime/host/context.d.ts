@@ -88,4 +88,10 @@ interface ContextRequest {
    * @uz Imzoni tekshirish uchun, aynan kelgan koʻrinishdagi tana.
    */
   readonly rawBody: string;
+  /**
+   * @en "base64" where the body is no text, and rawBody holds its bytes like that.
+   * @ru "base64", если тело не текст: тогда rawBody содержит его байты в этом виде.
+   * @uz Tana matn boʻlmasa "base64": unda rawBody baytlarni shu koʻrinishda saqlaydi.
+   */
+  readonly rawBodyEncoding: "utf-8" | "base64";
 }
