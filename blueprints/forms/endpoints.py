@@ -7,7 +7,16 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, IntegerField, RadioField, SelectField, SelectMultipleField, StringField
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -28,30 +37,31 @@ _REQUIRED = _l("This field is required.")
 _KIB = 1024
 
 
-def _auth_choices() -> list[tuple[str, tuple[str, str]]]:
+def _auth_choices() -> list[SelectChoice]:
     return [
-        ("token", (_("API token"), _("The caller sends a token of this business; the script sees whose it is."))),
-        ("signature", (_("Signature"), _("The sender signs the body with a secret that both know."))),
-        ("public", (_("Public"), _("Anybody who knows the address may call."))),
+        SelectChoice("token", (_("API token"), _("The caller sends a token of this business; the script sees whose it is."))),
+        SelectChoice("signature", (_("Signature"), _("The sender signs the body with a secret that both know."))),
+        SelectChoice("public", (_("Public"), _("Anybody who knows the address may call."))),
+    ]  # fmt: skip
+
+
+def _mode_choices() -> list[SelectChoice]:
+    return [
+        SelectChoice("sync", (_("Wait for the script"), _("The caller gets what the script returns."))),
+        SelectChoice("async", (_("Answer at once"), _("The caller gets a receipt (202); the run waits in the queue."))),
     ]
 
 
-def _mode_choices() -> list[tuple[str, tuple[str, str]]]:
-    return [
-        ("sync", (_("Wait for the script"), _("The caller gets what the script returns."))),
-        ("async", (_("Answer at once"), _("The caller gets a receipt (202); the run waits in the queue."))),
-    ]
-
-
-def _preset_choices() -> list[tuple[str, str]]:
-    return [("plain", _("Our own: X-Signature and X-Timestamp")), ("github", "GitHub"), ("stripe", "Stripe"), ("shopify", "Shopify"),
-            ("slack", "Slack"), (CUSTOM, _("Another sender"))]  # fmt: skip
+def _preset_choices() -> list[SelectChoice]:
+    senders = {"github": "GitHub", "stripe": "Stripe", "shopify": "Shopify", "slack": "Slack"}
+    labels = {"plain": _("Our own: X-Signature and X-Timestamp"), **senders, CUSTOM: _("Another sender")}
+    return [SelectChoice(name, label) for name, label in labels.items()]
 
 
 class EndpointForm(FlaskForm):
     path = StringField(_l("Path"), filters=[clean], validators=[InputRequired(_REQUIRED), Length(max=200)],
                        description=_l("Such as orders/:id. What stands at :id is context.request.params.id."))  # fmt: skip
-    methods = SelectMultipleField(_l("Methods"), choices=[(method, method) for method in METHODS],
+    methods = SelectMultipleField(_l("Methods"), choices=[SelectChoice(method, method) for method in METHODS],
                                   widget=ListWidget(prefix_label=False), option_widget=CheckboxInput())  # fmt: skip
     auth = RadioField(_l("Who may call"), choices=_auth_choices, default="token")
     mode = RadioField(_l("What the caller gets"), choices=_mode_choices, default="sync")
@@ -61,8 +71,10 @@ class EndpointForm(FlaskForm):
     signature_secret = StringField(_l("Secret"), filters=[clean], validators=[Length(max=100)],
                                    description=_l("The name of a secret of this business. Its value stays sealed."))  # fmt: skip
     signature_header = StringField(_l("Header with the signature"), filters=[clean], validators=[Length(max=64)])
-    signature_algorithm = SelectField(_l("Algorithm"), choices=[(name, f"HMAC-{name.upper()}") for name in ALGORITHMS])
-    signature_encoding = SelectField(_l("Encoding"), choices=[(name, name) for name in ENCODINGS])
+    signature_algorithm = SelectField(
+        _l("Algorithm"), choices=[SelectChoice(name, f"HMAC-{name.upper()}") for name in ALGORITHMS]
+    )
+    signature_encoding = SelectField(_l("Encoding"), choices=[SelectChoice(name, name) for name in ENCODINGS])
     signature_prefix = StringField(_l("Prefix"), validators=[Length(max=100)])
     signature_payload = StringField(_l("What is signed"), validators=[Length(max=100)],
                                     description=_l("{body} is the body as it arrives, {timestamp} what the header says."))  # fmt: skip
