@@ -30,8 +30,8 @@ class Child:
 
     def serve(self) -> None:
         """Until the parent hangs up."""
-        self._gauge.rest()
         self._send(wire.READY, json.dumps({"means": self._means, "pid": os.getpid()}))
+        self._rest()
         try:
             while True:
                 kind, payload = self._inbox.receive(MOST_FRAME)
@@ -62,7 +62,6 @@ class Child:
         key = order["key"]
         prepared = key in self._ready
         source = source or self._hot[key]
-        self._send(wire.STARTED, "")
         chamber = self._take(key)
         run = ScriptRun(self._sock, self._inbox, self._gauge, chamber, order)
         self._gauge.limit(order["memory"], order["cpu_s"])
@@ -78,7 +77,12 @@ class Child:
         else:
             self._renew(order, source)
             chamber.close()
+        self._rest()
+
+    def _rest(self) -> None:
+        """All is prepared: a run that is asked for now begins at once."""
         self._gauge.rest()
+        self._send(wire.RESTED, "")
 
     def _take(self, key: str | None) -> Chamber:
         if key is not None and key in self._ready:

@@ -139,11 +139,11 @@ class Conversation:
 
     def _explain_death(self) -> None:
         run, limits = self._run, self._limits
+        if run.cancelled:
+            return
         number, said = self._engine.bury()
         if said:
             log.info("engine %s said: %s", self._engine.pid, said[-2000:])
-        if run.cancelled:
-            return
         run.outcome.value = None
         if number in (signal.SIGPROF, signal.SIGXCPU):
             run.fail("CPU_LIMIT", f"the run used more than {limits.cpu_ms} ms of processor time")

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict
+from typing import Any
 
 from runtime import wire
 from runtime.conversation import Conversation
@@ -19,12 +20,14 @@ from runtime.nursery import Nursery
 from runtime.reports import script_error
 from runtime.run import Run
 from runtime.types import Source
-from runtime.wire import ProtocolError, decode
+from runtime.wire import NotJson, ProtocolError, decode
 
 START_TIMEOUT_S = 15.0
 CHECK_TIMEOUT_S = 10.0
 MOST_SMALL_FRAME = 4 * MIB
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_LOST = (OSError, EOFError, ProtocolError, NotJson)
+"""What talking to an engine that is gone, or not honest, ends in."""
 
 
 class NotStarted(Exception):
@@ -55,19 +58,19 @@ class Engine:
         self.base_memory = 0
         self._most_prepared, self._number = most_prepared, 0
         self._sending, self._state = threading.Lock(), threading.Lock()
-        self._dead = self._buried = False
+        self._dead = self._buried = self._rested = False
 
     # ---- Life and death. ----
 
     @property
     def dead(self) -> bool:
-        """Killed by us, or found to have hung up."""
+        """Killed by us, or found to have hung up. For whoever holds the engine, as it takes in what has arrived."""
         if not self._dead:
             try:
-                self._dead = not self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+                self.inbox.fill(socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return False
-            except OSError:
+            except (EOFError, OSError):
                 self._dead = True
         return self._dead
 
@@ -119,7 +122,7 @@ class Engine:
         try:
             self._send(wire.PING)
             return self._await(wire.PONG, timeout_s) is not None
-        except (OSError, EOFError, ProtocolError):
+        except _LOST:
             return False
 
     def check(self, source: Source) -> ScriptError | None:
@@ -127,12 +130,12 @@ class Engine:
         try:
             self._send(wire.CHECK, source.text.encode())
             payload = self._await(wire.VERDICT, CHECK_TIMEOUT_S)
-        except (OSError, EOFError, ProtocolError):
+            verdict = decode(payload) if payload is not None else {}
+        except _LOST:
             return ScriptError.of("ENGINE_CRASHED", "the engine died while checking the source")
         if payload is None:
             return ScriptError.of("TIMEOUT", "checking the source took too long")
-        verdict = decode(payload)
-        return script_error(verdict, source, Limits()) if verdict else None
+        return script_error(verdict, source, Limits()) if isinstance(verdict, dict) else None
 
     def run(self, run: Run) -> None:
         """Fill in the run's outcome. The engine may be dead afterwards."""
@@ -166,14 +169,15 @@ class Engine:
             "cpu_s": limits.cpu_ms / 1000,
             "log_lines": limits.max_log_lines,
         }
-        self.base_memory = self.resident()
         text = "" if run.outcome.metrics.prepared else run.source.text
         try:
             self._send(wire.RUN, wire.pack_order(order, text, run.settings))
-            if self._await(wire.STARTED, START_TIMEOUT_S) is None:
+            self.base_memory = self.resident()
+            if not self._rested and self._await(wire.RESTED, START_TIMEOUT_S) is None:
                 raise NotStarted("the engine did not begin")
-        except (OSError, EOFError) as error:
+        except _LOST as error:
             raise NotStarted(str(error)) from None
+        self._rested = False
 
     def _expect_prepared(self, run: Run) -> None:
         """The child keeps the same books."""
@@ -198,12 +202,22 @@ class Engine:
                 if left <= 0 or not self.readable(left):
                     return None
                 self.inbox.fill()
-            elif whole[0] == kind:
-                return whole[1]
+                continue
+            if whole[0] == wire.RESTED:
+                self._rested = True
             elif whole[0] == wire.READY:
-                self.means = tuple(str(name) for name in decode(whole[1])["means"])
-            else:
+                self._introduce(decode(whole[1]))
+            elif whole[0] != kind:
                 raise ProtocolError(f"unexpected frame {whole[0]!r}")
+            if whole[0] == kind:
+                return whole[1]
+
+    def _introduce(self, report: Any) -> None:
+        match report:
+            case {"means": list() as means}:
+                self.means = tuple(str(name) for name in means)
+            case _:
+                raise ProtocolError("malformed introduction")
 
     def readable(self, timeout_s: float) -> bool:
         return bool(self._ears.poll(max(0.0, timeout_s) * 1000))

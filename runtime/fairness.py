@@ -36,13 +36,13 @@ class Places:
 
     def take(self, tenant: str | None, timeout_s: float, on_wait: Callable[[Callable[[], None]], None]) -> Turn:
         """Wait for a place. `on_wait` is given a function that ends the waiting, for whoever cancels."""
-        waiter = Waiter()
         with self._lock:
             if self._closed:
                 return "closed"
             if self._free and not self._queues:
                 self._free -= 1
                 return "granted"
+            waiter = Waiter()
             self._queues.setdefault(tenant, deque()).append(waiter)
         on_wait(lambda: self._withdraw(tenant, waiter, "cancelled"))
         waiter.wait(timeout_s)

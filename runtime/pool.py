@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from runtime.engine import Engine
@@ -15,6 +15,7 @@ from runtime.errors import EngineUnavailable
 from runtime.fairness import Places
 from runtime.limits import MIB, RuntimeConfig
 from runtime.nursery import Nursery
+from runtime.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +26,19 @@ HEAD_START_S = 0.005
 
 
 class Exhausted(Exception):
-    """No place in time; `turn` says why."""
+    """No place or no engine in time; `turn` says why."""
 
     def __init__(self, turn: str) -> None:
         super().__init__(turn)
         self.turn = turn
+
+
+OnWait = Callable[[Callable[[], object]], None]
+"""Is given a function that ends the waiting, for whoever cancels."""
+
+
+def _nobody_cancels(_: Callable[[], object]) -> None:
+    """For those who wait to the end."""
 
 
 class Pool:
@@ -39,10 +48,13 @@ class Pool:
         self._config = config
         self._nursery = Nursery(config.prepared_sources)
         self._places = Places(config.pool_size)
+        self._workers = Workers()  # make and bury engines: both may take long on a busy machine
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._idle: list[Engine] = []
         self._leased: set[Engine] = set()
+        self._wanted: deque[Future[Engine]] = deque()
+        self._making = self._burying = 0
         self._created, self._errors = 0, 0
         self._destroyed: Counter[str] = Counter()
         self._last_error: str | None = None
@@ -54,18 +66,16 @@ class Pool:
 
     # ---- Lending. ----
 
-    @contextlib.contextmanager
-    def place(self, tenant: str | None, on_wait: Callable[[Callable[[], None]], None]) -> Iterator[None]:
-        """The right to run; raises Exhausted."""
+    def take_place(self, tenant: str | None, on_wait: OnWait = _nobody_cancels) -> None:
+        """The right to run, until the place is given back; raises Exhausted."""
         turn = self._places.take(tenant, self._config.acquire_timeout_ms / 1000, on_wait)
         if turn != "granted":
             raise Exhausted(turn)
-        try:
-            yield
-        finally:
-            self._places.give()
 
-    def lease(self, key: str | None = None) -> Engine:
+    def give_place(self) -> None:
+        self._places.give()
+
+    def lease(self, key: str | None = None, on_wait: OnWait = _nobody_cancels) -> Engine:
         """An engine for a holder of a place: one with the source prepared if there is one, else the longest rested."""
         while True:
             with self._lock:
@@ -73,13 +83,27 @@ class Pool:
                 if engine:
                     self._leased.add(engine)
             if engine is None:
-                engine = self._create()
-                with self._lock:
-                    self._leased.add(engine)
-                return engine
+                return self._await_engine(on_wait)
             if not engine.dead:
                 return engine
             self.release(engine)
+
+    def _await_engine(self, on_wait: OnWait) -> Engine:
+        """The first that comes: another run may give one back before a new one is made."""
+        coming: Future[Engine] = Future()
+        with self._changed:
+            self._wanted.append(coming)
+            self._meet_wants()
+            self._changed.notify_all()
+        on_wait(coming.cancel)
+        try:
+            return coming.result(max(self._config.acquire_timeout_ms / 1000, self._config.start_timeout_s))
+        except CancelledError:
+            raise Exhausted("cancelled") from None
+        except TimeoutError:
+            if coming.cancel():
+                raise Exhausted("timed_out") from None
+            return coming.result()
 
     def release(self, engine: Engine, reason: str | None = None) -> None:
         """Take an engine back, or let it go when it is dead, worn out, or not wanted."""
@@ -89,7 +113,7 @@ class Pool:
             self._leased.discard(engine)
             if reason is None and not self._closing:
                 self._means = engine.means or self._means
-                self._idle.append(engine)
+                self._offer(engine)
                 return
             self._changed.notify_all()
         self._destroy(engine, reason or "closed")
@@ -118,6 +142,46 @@ class Pool:
         """One beyond the pool, for its holder to bury."""
         return self._create()
 
+    def _meet_wants(self) -> None:
+        """As many in the making as are waited for. The lock is held."""
+        self._wanted = deque(coming for coming in self._wanted if not coming.done())
+        while self._making < len(self._wanted) and not self._closing:
+            self._making += 1
+            self._workers.submit(self._make)
+
+    def _offer(self, engine: Engine) -> None:
+        """To who waits longest, else to the stock. The lock is held."""
+        while self._wanted:
+            coming = self._wanted.popleft()
+            if coming.set_running_or_notify_cancel():
+                self._leased.add(engine)
+                coming.set_result(engine)
+                return
+        self._idle.append(engine)
+
+    def _disappoint(self, problem: EngineUnavailable) -> None:
+        with self._lock:
+            if self._wanted and (coming := self._wanted.popleft()).set_running_or_notify_cancel():
+                coming.set_exception(problem)
+
+    def _make(self) -> EngineUnavailable | None:
+        """One more engine, which `_making` counts already; or why there is none."""
+        try:
+            engine = self._create()
+        except EngineUnavailable as problem:
+            self._disappoint(problem)
+            return problem
+        else:
+            if not self._wanted:
+                engine.ping(self._config.start_timeout_s)  # it is of use once it stands
+            self.release(engine)
+            return None
+        finally:
+            with self._changed:
+                self._making -= 1
+                self._meet_wants()
+                self._changed.notify_all()
+
     def _create(self) -> Engine:
         try:
             engine = Engine(self._nursery, self._config.prepared_sources)
@@ -132,11 +196,20 @@ class Pool:
         return engine
 
     def _destroy(self, engine: Engine, reason: str) -> None:
+        """Nobody waits for the end of a process."""
+        engine.kill()
+        with self._lock:
+            self._destroyed[reason] += 1
+            self._burying += 1
+        self._workers.submit(lambda: self._bury(engine, reason))
+
+    def _bury(self, engine: Engine, reason: str) -> None:
         number, said = engine.bury()
         if said:
             log.warning("engine %s (%s, signal %s) said: %s", engine.pid, reason, number, said[-2000:])
-        with self._lock:
-            self._destroyed[reason] += 1
+        with self._changed:
+            self._burying -= 1
+            self._changed.notify_all()
 
     def _keep(self) -> None:
         """The keeper's thread: stock, health, age."""
@@ -150,29 +223,30 @@ class Pool:
             except Exception:
                 log.exception("looking after the engines failed")
             with self._changed:
-                if not self._closing and len(self._idle) >= self._config.warm - bool(self._leased):
+                if not self._closing and self._stocked():
                     self._changed.wait(self._config.health_interval_s)
                 elif self._backoff and not self._closing:
                     self._changed.wait(self._backoff)
 
+    def _stocked(self) -> bool:
+        coming = self._making - len(self._wanted)
+        return len(self._idle) + coming >= self._config.warm - bool(self._leased)
+
     def _restock(self) -> None:
         while True:
-            with self._lock:
-                if self._closing or len(self._idle) >= self._config.warm - bool(self._leased):
+            with self._changed:
+                if self._closing or self._stocked():
                     return
-                spare = bool(self._idle)
-            if spare:
-                time.sleep(HEAD_START_S)
-            try:
-                engine = self._create()
-            except EngineUnavailable as error:
+                self._making += 1
+                if self._idle:
+                    self._changed.wait_for(lambda: self._wanted or self._closing, HEAD_START_S)
+            problem = self._make()
+            if problem:
                 self._backoff = min(MOST_BACKOFF_S, self._backoff * 2 or FIRST_BACKOFF_S)
                 if not self._closing:
-                    log.error("no engine could be made, next attempt in %.1f s: %s", self._backoff, error)
+                    log.error("no engine could be made, next attempt in %.1f s: %s", self._backoff, problem)
                 return
             self._backoff = 0.0
-            engine.ping(self._config.start_timeout_s)  # it is of use once it stands
-            self.release(engine)
 
     def _inspect(self) -> None:
         """Every idle engine in turn, out of the stock while it is looked at."""
@@ -237,4 +311,7 @@ class Pool:
         for engine in idle:
             self._destroy(engine, "closed")
         self._keeper.join(self._config.start_timeout_s)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._making and not self._burying, self._config.start_timeout_s)
+        self._workers.close()
         self._nursery.close()

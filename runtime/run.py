@@ -33,7 +33,7 @@ class Run:
     cancelled: bool = False
     engine: Engine | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
-    on_cancel: Callable[[], None] | None = None
+    on_cancel: Callable[[], object] | None = None
     number: int = 0
 
     def cancel(self) -> None:

@@ -14,7 +14,7 @@ from runtime.compiler import Compiler, Entry, unfit
 from runtime.engine import Engine, NotStarted
 from runtime.errors import EngineUnavailable, ScriptError
 from runtime.limits import Limits, RuntimeConfig
-from runtime.pool import Exhausted, Pool
+from runtime.pool import Exhausted, OnWait, Pool
 from runtime.run import Run
 from runtime.side_engine import SideEngine
 from runtime.types import CallTrace, LogEntry, Outcome, Source
@@ -117,28 +117,27 @@ class Runtime:
             most = run.limits.max_input_bytes
             return ScriptError.of("INVALID_INPUT", f"the input has {len(given)} bytes; at most {most} are allowed")
         limits = run.limits
-        settings = {
-            "maxOutput": limits.max_output_bytes,
-            "maxCall": limits.max_call_bytes,
-            "maxCalls": limits.max_api_calls,
-            "maxLine": limits.max_log_line_bytes,
-            "timeout": limits.timeout_ms,
-        }
-        run.settings = f'{encode(settings)[:-1]},"context":{given}}}'
+        run.settings = (
+            f'{{"maxOutput":{limits.max_output_bytes},"maxCall":{limits.max_call_bytes},"maxCalls":{limits.max_api_calls},'
+            f'"maxLine":{limits.max_log_line_bytes},"timeout":{limits.timeout_ms},"context":{given}}}'
+        )
         return None
 
     def _perform(self, run: Run, tenant: str | None, on_start: Callable[[], None] | None) -> None:
         began = time.monotonic()
 
-        def on_wait(withdraw: Callable[[], None]) -> None:
+        def on_wait(withdraw: Callable[[], object]) -> None:
             with run.lock:
                 run.on_cancel = withdraw
             if run.cancelled:
                 withdraw()
 
         try:
-            with self._pool.place(tenant, on_wait):
-                self._run_somewhere(run, began, on_start)
+            self._pool.take_place(tenant, on_wait)
+            try:
+                self._run_somewhere(run, began, on_wait, on_start)
+            finally:
+                self._pool.give_place()
         except Exhausted as refusal:
             run.outcome.metrics.wait_ms = (time.monotonic() - began) * 1000
             if refusal.turn == "cancelled":
@@ -150,13 +149,12 @@ class Runtime:
         except EngineUnavailable as problem:
             run.fail("POOL_EXHAUSTED", f"no engine could be made: {problem}", details={"reason": "creation"})
 
-    def _run_somewhere(self, run: Run, began: float, on_start: Callable[[], None] | None) -> None:
+    def _run_somewhere(self, run: Run, began: float, on_wait: OnWait, on_start: Callable[[], None] | None) -> None:
         """An engine may die before it begins; the run has lost nothing then and goes to another."""
         for _ in range(ATTEMPTS_TO_START):
             if run.cancelled:
-                run.fail("CANCELLED", "the run was cancelled while it waited")
-                return
-            engine = self._pool.lease(run.entry.key)
+                raise Exhausted("cancelled")
+            engine = self._pool.lease(run.entry.key, on_wait)
             run.entry.runs += 1
             try:
                 run.outcome.metrics.wait_ms = (time.monotonic() - began) * 1000

@@ -16,7 +16,7 @@ _RUN_NUMBER = struct.Struct("<I")
 # From the parent.
 RUN, ANSWER, CHECK, PING = b"r", b"a", b"c", b"p"
 # From the engine.
-READY, STARTED, CALL, LOGS, VALUE, ERROR, END, VERDICT, PONG = b"R", b"S", b"C", b"L", b"V", b"X", b"M", b"Y", b"P"
+READY, RESTED, CALL, LOGS, VALUE, ERROR, END, VERDICT, PONG = b"R", b"S", b"C", b"L", b"V", b"X", b"M", b"Y", b"P"
 
 MAX_DEPTH = 128
 _LONE_SURROGATES = re.compile(
@@ -63,9 +63,9 @@ class Inbox:
         del self._buffer[:end]
         return bytes((kind,)), payload
 
-    def fill(self) -> None:
-        """Wait for more bytes."""
-        data = self._sock.recv(CHUNK)
+    def fill(self, flags: int = 0) -> None:
+        """Wait for more bytes, unless the flags say otherwise."""
+        data = self._sock.recv(CHUNK, flags)
         if not data:
             raise EOFError
         self._buffer += data

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 IDLE_S = 10.0
-Task = Callable[[], None]
+Task = Callable[[], object]
 
 
 class Workers:

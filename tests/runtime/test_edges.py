@@ -385,9 +385,9 @@ def test_a_cancelled_run_is_not_started_at_all(monkeypatch: pytest.MonkeyPatch) 
     with Runtime(RuntimeConfig(pool_size=1)) as rt:
         lease = Pool.lease
 
-        def cancel_first(pool: Pool, key: str | None = None) -> Engine:
+        def cancel_first(pool: Pool, *arguments: Any) -> Engine:
             rt.cancel("c")
-            return lease(pool, key)
+            return lease(pool, *arguments)
 
         monkeypatch.setattr(Pool, "lease", cancel_first)
         error = rt.execute("return 1", execution_id="c").error

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -72,6 +73,60 @@ def test_waiting_work_can_be_cancelled() -> None:
         waiting.join(0.5)
         assert outcomes[0].error.code == "CANCELLED"
         busy.join()
+
+
+class SlowNursery:
+    """Makes an engine when it is told to, as a busy machine does in the end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.go = threading.Semaphore(0), threading.Event()
+        original = Nursery.fork
+
+        def fork(nursery: Nursery, *arguments: Any) -> Any:
+            self.asked.release()
+            assert self.go.wait(20)
+            return original(nursery, *arguments)
+
+        monkeypatch.setattr(Nursery, "fork", fork)
+
+
+def test_a_run_whose_engine_is_still_being_made_is_cancelled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    nursery = SlowNursery(monkeypatch)
+    with Runtime(RuntimeConfig(pool_size=1, warm=1)) as rt:
+        outcomes: list[Outcome] = []
+        waiting = in_thread(lambda: outcomes.append(rt.execute("return 1", execution_id="w")))
+        assert nursery.asked.acquire(timeout=10)
+        assert settle(lambda: rt.cancel("w"))
+        waiting.join(10)
+        assert not nursery.go.is_set()
+        assert outcomes[0].error is not None
+        assert outcomes[0].error.code == "CANCELLED"
+        nursery.go.set()
+        assert rt.execute("return 2").value == 2
+
+
+def test_a_run_without_an_engine_has_the_first_that_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Runtime(RuntimeConfig(pool_size=2, warm=1)) as rt:
+        started, outcomes = threading.Event(), []
+        assert rt.execute("return 1").value == 1
+        nursery = SlowNursery(monkeypatch)
+        first = in_thread(lambda: rt.execute("await sdk.sleep(200)", on_start=started.set))
+        assert started.wait(10)
+        second = in_thread(lambda: outcomes.append(rt.execute("return 2").value))
+        second.join(10)
+        assert outcomes == [2]
+        first.join()
+        nursery.go.set()
+
+
+def test_an_engine_that_comes_too_late_is_for_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    nursery = SlowNursery(monkeypatch)
+    with Runtime(RuntimeConfig(pool_size=1, warm=1, acquire_timeout_ms=50, start_timeout_s=0.05)) as rt:
+        refused = rt.execute("return 1").error
+        assert refused is not None
+        assert (refused.code, refused.details) == ("POOL_EXHAUSTED", {"reason": "busy"})
+        nursery.go.set()
+        assert settle(lambda: rt.execute("return 2").value == 2)
 
 
 def test_fifty_threads_share_a_small_pool() -> None:

@@ -12,7 +12,7 @@ from runtime.calls import Calls
 from runtime.compiler import Entry
 from runtime.engine import Engine
 from runtime.run import Run
-from runtime.wire import CALL, END, ERROR, LOGS, RUN, STARTED, VALUE, Inbox, frame
+from runtime.wire import CALL, END, ERROR, LOGS, RESTED, RUN, VALUE, Inbox, frame
 from runtime.workers import Workers
 
 
@@ -41,7 +41,7 @@ def engine() -> Iterator[tuple[Engine, socket.socket]]:
 def converse(engine: Engine, theirs: socket.socket, frames: list[bytes], timeout_ms: int = 2_000) -> Run:
     def speak() -> None:
         assert Inbox(theirs).receive(10**7)[0] == RUN
-        theirs.sendall(frame(STARTED) + b"".join(frames))
+        theirs.sendall(frame(RESTED) + b"".join(frames))
 
     limits, source, workers = Limits(timeout_ms=timeout_ms), Source("return 1"), Workers()
     run = Run(
