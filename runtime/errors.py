@@ -115,6 +115,11 @@ class HostError(Exception):
         self.details = details
 
 
+def clipped(text: str, most: int) -> str:
+    """A caller's own text within a message; the mark tells who looks for secrets that this one was cut."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 class EngineUnavailable(Exception):
     """No engine process could be made; the message says what the attempt ran into."""
 

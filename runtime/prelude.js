@@ -368,13 +368,14 @@
         const begun = await callFrom(site, 'once.begin', [key]);
         if (begun.state === 'done') return begun.value;
         if (begun.state === 'run') {
-          let value;
-          try { value = await fn(); } catch (error) {
+          try {
+            const value = await fn();
+            await callFrom(site, 'once.finish', [key, begun.token, value === undefined ? null : value]);
+            return value;
+          } catch (error) { // the function's, or of a result that cannot be kept
             try { await callFrom(site, 'once.fail', [key, begun.token]); } catch { /* the first error is the one to tell */ }
             throw error;
           }
-          await callFrom(site, 'once.finish', [key, begun.token, value === undefined ? null : value]);
-          return value;
         }
         await sleep(begun.retry_ms || 50);
       }

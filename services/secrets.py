@@ -16,6 +16,7 @@ from models.ids import uuid7
 from models.script import Script
 from models.secret import Secret
 from models.tenancy import as_system
+from runtime.errors import clipped
 from services import audit
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
@@ -167,7 +168,7 @@ def _opened(tenant_id: UUID, name: str) -> tuple[Secret, str]:
     named = select(Secret).where(Secret.name == name).options(undefer(Secret.ciphertext))
     secret = db.session.scalar(named) if _NAME.fullmatch(name) else None
     if secret is None:
-        raise NotFound("There is no secret named %(name)s.", name=name[:100])
+        raise NotFound("There is no secret named %(name)s.", name=clipped(name, 100))
     try:
         return secret, KeyRing.of(settings()).open(secret.key_id, secret.ciphertext, _place(tenant_id, secret.id))
     except CannotDecrypt as problem:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 from urllib.parse import quote, urlencode
 
-from runtime.errors import HostError
+from runtime.errors import HostError, clipped
 
 OPTIONS = frozenset(
     {"method", "url", "headers", "query", "body", "bodyBase64", "timeout", "retries", "redirects", "responseType"}
@@ -85,7 +85,7 @@ def _checked_options(options: object) -> dict[str, Any]:
         _refuse("options must be an object")
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
-        _refuse(f"unknown option {unknown[0][:40]!a}; known are {', '.join(sorted(OPTIONS))}")
+        _refuse(f"unknown option {clipped(unknown[0], 40)!r}; known are {', '.join(sorted(OPTIONS))}")
     return {name: value for name, value in options.items() if value is not None or name == "body"}
 
 
@@ -116,7 +116,9 @@ def _headers(value: object) -> dict[str, str]:
         return {}
     if not isinstance(value, dict):
         _refuse("headers must be an object of names and values")
-    return {name: _scalar(item, f"the header {name[:80]!a}") for name, item in value.items() if item is not None}
+    return {
+        name: _scalar(item, f"the header {clipped(name, 80)!r}") for name, item in value.items() if item is not None
+    }
 
 
 def _with_query(url: str, query: object) -> str:
@@ -126,7 +128,7 @@ def _with_query(url: str, query: object) -> str:
     if not isinstance(query, dict):
         _refuse("query must be an object of names and values")
     pairs = [
-        (name, _scalar(item, f"the query value {name[:80]!a}"))
+        (name, _scalar(item, f"the query value {clipped(name, 80)!r}"))
         for name, value in query.items()
         for item in (value if isinstance(value, list) else [value])
         if item is not None

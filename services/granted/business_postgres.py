@@ -16,7 +16,7 @@ from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import READY_NONE
 
-from runtime.errors import HostError
+from runtime.errors import HostError, clipped
 from services.granted.business_catalog import Catalog, visible
 from services.granted.business_link import Collector, DbLimits, Link, Rows, too_large
 from services.granted.business_values import as_bytes, decimal_number, float_number, invalid, json_value, whole_number
@@ -317,7 +317,7 @@ def _explained(error: psycopg.Error, limits: DbLimits | None) -> Exception:
     if state == "25006":
         return HostError("DB_FORBIDDEN", "This call only reads; use sdk.db.execute to change rows", retryable=False)
     if state[:2] in ("22", "23", "42", "21", "0A"):
-        return HostError("DB_FAILED", in_the_authors_names(words[:500]), retryable=False)
+        return HostError("DB_FAILED", in_the_authors_names(clipped(words, 500)), retryable=False)
     if state[:2] in ("40", "53", "57", "08") or not state:
         return HostError("DB_FAILED", "The database could not run the statement now", retryable=True)
     return HostError("DB_FAILED", f"The database refused the statement ({state})", retryable=False)

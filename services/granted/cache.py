@@ -16,6 +16,7 @@ from redis import Redis, RedisError
 
 from runtime.errors import HostError
 from services.granted.facts import RunFacts, whole
+from services.granted.redactor import refuse_secrets
 
 MAX_VALUE_BYTES = 256 * 1024
 MAX_TTL_SECONDS = 30 * 24 * 3600
@@ -173,6 +174,7 @@ class Cache:
         return len(self._member(key)) + value_bytes + _ENTRY_OVERHEAD
 
     def _member(self, key: str) -> bytes:
+        refuse_secrets(self._redact, key, "sdk.cache: a key")
         return f"{self._space}:{key}".encode("utf-8", "surrogatepass")
 
     def _name(self, key: str) -> bytes:

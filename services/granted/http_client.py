@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NoReturn
 
-from runtime.errors import HostError
+from runtime.errors import HostError, clipped
 from runtime.host import current_call
 from services.granted.address_kinds import Address
 from services.granted.addresses import REASONS, HttpPolicy
@@ -107,7 +107,7 @@ class HttpClient:
 
     def _prepare(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Request:
         if method not in METHODS:
-            raise HostError("INVALID_INPUT", f"Not a method: {method[:20]!a}")
+            raise HostError("INVALID_INPUT", f"Not a method: {clipped(method, 20)!r}")
         if body is not None and len(body) > self.limits.request_bytes:
             raise HostError("HTTP_TOO_LARGE", f"The request body is larger than {self.limits.request_bytes} bytes")
         return Request(method, parse(url), checked_headers(headers), body)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import h11
 
-from runtime.errors import HostError
+from runtime.errors import HostError, clipped
 from services.granted.http_connections import Head
 from services.granted.http_content import ACCEPTED_ENCODINGS
 from services.granted.http_urls import Target, join
@@ -81,7 +81,7 @@ def checked_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     for name, value in headers.items():
         lower = name.lower()
         if not re.fullmatch(r"[a-z0-9!#$%&'*+.^_`|~-]+", lower):
-            raise HostError("INVALID_INPUT", f"Not a header name: {name[:80]!a}")
+            raise HostError("INVALID_INPUT", f"Not a header name: {clipped(name, 80)!r}")
         if lower in seen:
             raise HostError("INVALID_INPUT", f"The header {lower} is given twice")
         if lower in OWN_HEADERS or lower.startswith(OWN_PREFIXES):

@@ -9,12 +9,14 @@ import base64
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, islice
 from threading import Lock
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, quote_plus
+
+from runtime.errors import HostError
 
 MASK = "••••"
 SHORTEST = 4
@@ -24,7 +26,10 @@ LONG_ENOUGH_ALONE = 16  # a line of a key, a member of a JSON document
 
 T = TypeVar("T")
 Range = tuple[int, int]
-_CUT = re.compile(r"…\[\d+characterscut\]…|…$")
+# Where a text was shortened: by the engine's log, by a message of ours, by V8's `"text"... is not valid JSON`.
+_GAP = re.compile(r"…\[\d+characterscut\]…|…|\\*\"\.\.\.|\.\.\.\\*\"")
+_BETWEEN_GAPS = re.compile(r"\.\.\.\\*\"([^\"]{8,40}?)\\*\"\.\.\.")
+_MOST_BETWEEN_GAPS = 8
 _RUN = re.compile(r"\S+")
 _LEFT_BY_ENCODE_URI = ";,/?:@&=+$!*'()#"
 
@@ -77,7 +82,9 @@ class Redactor:
         names = {text for text in texts if isinstance(text, _Key)}
         squeezed = " ".join([_squeezed(values), *map(_squeezed, names)])
         raw = "\n".join([values, *names])
-        return "…" in raw or any(one in squeezed for one in self._torn) or any(one in raw for one in self._whole)
+        if any(one in squeezed for one in self._torn) or any(one in raw for one in self._whole):
+            return True
+        return _GAP.search(squeezed) is not None
 
     def _torn_hits(self, texts: list[str]) -> dict[int, list[Range]]:
         """Values are searched as one; between two of them may stand keys, which are searched each for itself."""
@@ -94,9 +101,14 @@ class Redactor:
                 if first < last:
                     hits.setdefault(index, []).append((first - starts[index], last - starts[index]))
         for index, text in enumerate(squeezed):
-            for cut in _CUT.finditer(text):
-                hits.setdefault(index, []).extend(_halves(text, cut, self._torn))
+            hits.setdefault(index, []).extend(_fragments(text, self._torn))
         return {index: ranges for index, ranges in hits.items() if ranges}
+
+
+def refuse_secrets(redact: Callable[[str], str], name: str, what: str) -> None:
+    """For names that are kept in the open: masked, two of them would be one."""
+    if redact(name) != name:
+        raise HostError("INVALID_INPUT", f"{what} must not hold a secret: take sdk.crypto.hash() of it")
 
 
 def _shapes(value: str) -> Iterator[str]:
@@ -156,17 +168,45 @@ def _occurrences(text: str, needles: Iterable[str]) -> Iterator[Range]:
             at = text.find(needle, at + len(needle))
 
 
-def _halves(text: str, cut: re.Match[str], needles: Iterable[str]) -> Iterator[Range]:
-    """Where a long line was shortened, the beginning of a secret may be left before the gap, and its end after it."""
+def _fragments(text: str, needles: Sequence[str]) -> Iterator[Range]:
+    """Where a text was shortened, the beginning of a secret may be left before the gap, its end after it, or its middle between two.
+
+    Texts and secrets may be long and alike, and a script decides how many gaps there are, so nothing here tries every length.
+    """
+    gaps = [gap.span() for gap in _GAP.finditer(text)]
+    if not gaps:
+        return
+    starts, ends = [start for start, _ in gaps], [end for _, end in gaps]
     for needle in needles:
-        for size in range(len(needle) - 1, LONG_ENOUGH_TO_TEAR - 1, -1):
-            if text.endswith(needle[:size], 0, cut.start()):
-                yield cut.start() - size, cut.start()
-                break
-        for size in range(len(needle) - 1, LONG_ENOUGH_TO_TEAR - 1, -1):
-            if text.startswith(needle[-size:], cut.end()):
-                yield cut.end(), cut.end() + size
-                break
+        yield from _beginnings(text, needle, starts)
+        yield from _ends(text, needle, ends)
+    for between in islice(_BETWEEN_GAPS.finditer(text), _MOST_BETWEEN_GAPS):
+        if any(between[1] in needle for needle in needles):
+            yield between.span(1)
+
+
+def _beginnings(text: str, needle: str, gap_starts: Sequence[int]) -> Iterator[Range]:
+    head = needle[:LONG_ENOUGH_TO_TEAR]
+    at = text.find(head)
+    while at >= 0:
+        next_gap = bisect_left(gap_starts, at + len(head))
+        if next_gap == len(gap_starts):
+            return
+        gap = gap_starts[next_gap]
+        is_hit = gap - at < len(needle) and text.startswith(needle[: gap - at], at)
+        if is_hit:
+            yield at, gap
+        at = text.find(head, gap if is_hit else at + 1)
+
+
+def _ends(text: str, needle: str, gap_ends: Sequence[int]) -> Iterator[Range]:
+    tail = needle[-LONG_ENOUGH_TO_TEAR:]
+    at = text.find(tail, gap_ends[0])
+    while at >= 0:
+        gap, end = gap_ends[bisect_right(gap_ends, at) - 1], at + len(tail)
+        if end - gap < len(needle) and text.startswith(needle[gap - end :], gap):
+            yield gap, end
+        at = text.find(tail, at + 1)
 
 
 def _widened(text: str, ranges: Iterable[Range]) -> list[Range]:

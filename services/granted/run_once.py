@@ -12,6 +12,7 @@ from models.base import utcnow
 from runtime.errors import HostError
 from runtime.host import current_call
 from services import once
+from services.granted.redactor import refuse_secrets
 from services.granted.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class RunOnce:
         self._closed = False
 
     def begin(self, key: str) -> dict[str, Any]:
+        refuse_secrets(self._redact, key, "sdk.once: a key")
         call = current_call()
         stopped = call.cancelled if call else Event()
         until, look = time.monotonic() + WAIT_SECONDS, FIRST_LOOK_SECONDS

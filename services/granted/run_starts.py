@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from runtime.errors import HostError
 from runtime.host import current_call
 from services.granted.facts import MAX_DEPTH, Doors
+from services.granted.redactor import refuse_secrets
 from services.granted.workspace import Workspace
 
 # The workbench's own news; a script that made them up could fool those who subscribe.
@@ -26,6 +27,7 @@ class RunEvents:
             raise HostError(
                 "PERMISSION_DENIED", f"sdk.events: types that begin with {RESERVED} are the workbench's own"
             )
+        refuse_secrets(self._redact, type, "sdk.events: a type")
         _guard(self._workspace, "events")
         with self._workspace.open():
             return str(self._publish(self._workspace.facts, type, self._redact(data)))

@@ -18,7 +18,7 @@ from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError, TokenError
 from sqlglot.tokens import Token, TokenType
 
-from runtime.errors import HostError
+from runtime.errors import HostError, clipped
 from services.granted.business_catalog import Catalog
 from services.granted.sql_dialects import KEYWORDS, WORDS, Language
 from services.granted.sql_tenant import Slot, TenantLimiter
@@ -147,7 +147,7 @@ class SqlGuard:
                 what = _READABLE.get(type(part), f"{name.strip('_').upper()} in {node.key.upper()}")
                 raise forbidden(f"Not allowed in a script's SQL: {what}")
             if isinstance(value, str) and kind not in _TEXT_NODES and value.upper() not in KEYWORDS:
-                raise forbidden(f"Not allowed in a script's SQL: {value[:40]}")
+                raise forbidden(f"Not allowed in a script's SQL: {clipped(value, 40)}")
 
     def _allow_function(self, node: exp.Anonymous) -> None:
         in_from = isinstance(node.parent, (exp.Table, exp.Lateral))
@@ -155,7 +155,7 @@ class SqlGuard:
         name = node.this.lower() if isinstance(node.this, str) else ""
         if name not in allowed:
             where = " in FROM" if in_from else ""
-            raise forbidden(f"The function {node.name[:60]}() is not available to scripts{where}")
+            raise forbidden(f"The function {clipped(node.name, 60)}() is not available to scripts{where}")
         node.set("this", name)
 
     def _allow_type(self, node: exp.DataType) -> None:
@@ -163,19 +163,21 @@ class SqlGuard:
         if isinstance(kind, exp.Interval):
             return
         if not isinstance(kind, exp.DType) or kind.name not in self._language.types:
-            raise forbidden(f"The type {node.sql(dialect=self._language.dialect)[:60]} is not available to scripts")
+            raise forbidden(
+                f"The type {clipped(node.sql(dialect=self._language.dialect), 60)} is not available to scripts"
+            )
 
     def _allow_literal(self, node: exp.Literal) -> None:
         if not node.is_string and not _NUMBER.fullmatch(node.this):
-            raise forbidden(f"Not a number: {node.this[:40]}")
+            raise forbidden(f"Not a number: {clipped(node.this, 40)}")
 
     def _allow_word(self, node: exp.Var) -> None:
         if node.this.upper() not in WORDS.get(type(node.parent), ()):
-            raise forbidden(f"Not allowed here: {node.this[:60]}")
+            raise forbidden(f"Not allowed here: {clipped(node.this, 60)}")
 
     def _allow_name(self, node: exp.Identifier) -> None:
         if not node.this or len(node.this.encode()) > MAX_NAME_BYTES:
-            raise forbidden(f"A name is 1 to {MAX_NAME_BYTES} bytes long: {node.this[:40]}")
+            raise forbidden(f"A name is 1 to {MAX_NAME_BYTES} bytes long: {clipped(node.this, 40)}")
 
     def _allow_column(self, node: exp.Column) -> None:
         if isinstance(node.this, exp.Star):
@@ -239,7 +241,7 @@ def _kind(tree: exp.Expr) -> str:
 def _measure(tokens: list[Token]) -> None:
     """The parser is recursive and written in Python: what would exhaust it is refused before it sees it."""
     if not tokens or tokens[0].token_type not in _STATEMENTS:
-        first = tokens[0].text[:30].upper() if tokens else "nothing"
+        first = clipped(tokens[0].text, 30).upper() if tokens else "nothing"
         raise forbidden(f"Only SELECT, INSERT, UPDATE and DELETE are allowed, not {first}")
     if len(tokens) > MAX_TOKENS:
         raise forbidden(f"The statement has more than {MAX_TOKENS:,} words and signs; pass values as parameters")
@@ -253,7 +255,7 @@ def _measure(tokens: list[Token]) -> None:
 def _syntax_message(error: SqlglotError) -> str:
     for problem in getattr(error, "errors", None) or []:
         place = f"line {problem['line']}, column {problem['col']}" if problem.get("line") else "the end"
-        near = (problem.get("highlight") or "")[:40]
+        near = clipped(problem.get("highlight") or "", 40)
         return f"SQL syntax error at {place}" + (f", near {near!r}" if near else "")
     return "SQL syntax error: a quote or comment is not closed" if isinstance(error, TokenError) else "SQL syntax error"
 

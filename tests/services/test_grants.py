@@ -195,6 +195,50 @@ def test_what_was_not_read_is_not_masked(run: Run, facts_of: Facts, acme: Tenant
     assert run(facts_of(acme), "return context.input", input=VALUE).value == VALUE
 
 
+KEPT_IN_THE_OPEN = [
+    "sdk.once(key, () => 1)",
+    "sdk.cache.set(key, 1)",
+    "sdk.cache.shared.increment('n-' + key)",
+    "sdk.events.publish(key.toLowerCase(), 1)",
+]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize("call", KEPT_IN_THE_OPEN)
+def test_names_that_are_kept_in_the_open_hold_no_secret(
+    run: Run, facts_of: Facts, acme: Tenant, secret: Secret, call: str
+) -> None:
+    out = run(facts_of(acme), f"const key = await sdk.secrets.get('bank_api_key'); return await {call};")
+    assert out.error is not None
+    assert out.error.code == "INVALID_INPUT"
+    assert "hash" in out.error.message
+    assert VALUE not in out.error.message
+
+
+LEFT_OF_IT = [
+    "console.log({ pad: 'x'.repeat(3970), key }, 'and more')",
+    "console.log(new Error('x'.repeat(7985) + key), 'and more')",
+    "console.log('x'.repeat(4030) + key + 'x'.repeat(8000))",
+    "throw new Error('x'.repeat(3985) + key)",
+    "JSON.parse(key)",
+    "JSON.parse('[1, ' + key + ']')",
+    "await sdk.http.request({ url: 'https://example.com', method: key })",
+    "await sdk.http.request({ url: 'https://example.com', [key.repeat(2)]: 1 })",
+    "await sdk.db.query('SELECT 1 AS ' + key.repeat(3))",
+]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize("showing", LEFT_OF_IT)
+def test_what_a_shortened_text_left_of_a_secret_is_masked(
+    run: Run, facts_of: Facts, acme: Tenant, business: None, secret: Secret, showing: str
+) -> None:
+    out = run(facts_of(acme), f"const key = await sdk.secrets.get('bank_api_key'); {showing};")
+    shown = f"{out.error} {out.logs}".lower()
+    assert "••••" in shown
+    assert not [at for at in range(len(VALUE) - 7) if VALUE[at : at + 8].lower() in shown]
+
+
 def test_reading_is_audited_once_a_run_and_dated(
     app: Flask, run: Run, facts_of: Facts, acme: Tenant, secret: Secret
 ) -> None:
@@ -328,6 +372,16 @@ def test_runs_at_the_same_time_run_it_once(
     outcomes = side_by_side(*[lambda: run(facts_of(acme), COUNTED)] * 3)
     assert [out.value for out in outcomes] == [{"n": 1}] * 3
     assert run(facts_of(acme), "return await sdk.cache.get('ran')").value == 1
+
+
+@pytest.mark.parametrize("result", ["'x'.repeat(100_000)", "5n", "(() => { const a = {}; a.a = a; return a; })()"])
+def test_a_result_that_cannot_be_kept_leaves_the_key_free(run: Run, facts_of: Facts, acme: Tenant, result: str) -> None:
+    out = run(facts_of(acme), f"""
+        let code;
+        try {{ await sdk.once("k", () => {result}); }} catch (error) {{ code = error.code; }}
+        return [code, await sdk.once("k", () => "now")];
+    """, limits=Limits(timeout_ms=4_000))  # fmt: skip
+    assert out.value == ["INVALID_INPUT", "now"]
 
 
 def test_calls_of_one_run_run_it_once(run: Run, facts_of: Facts, acme: Tenant) -> None:

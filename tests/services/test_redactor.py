@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
@@ -109,6 +110,35 @@ def test_what_a_shortened_line_left_of_it_is_masked(cut: int) -> None:
     shown = redactor.redact(f"head {secret[:cut]} …[400 characters cut]… {secret[-cut:]} tail")
     assert shown == f"head {MASK} …[400 characters cut]… {MASK} tail"
     assert redactor.redact(f"{secret[:cut]}…") == f"{MASK}…"
+
+
+@pytest.mark.parametrize(
+    ("shown", "masked"),
+    [
+        ('Unexpected token, "sk_live_4e"... is not valid JSON', 'Unexpected token, "••••"... is not valid JSON'),
+        ('in ..."jtT1zdp7dc" is not', 'in ..."••••" is not'),
+        ('in ..."jWDarjtT1zdp"... is not', 'in ..."••••"... is not'),
+        ('in ...\\"jtT1zdp7dc\\" is', 'in ...\\"••••\\" is'),
+        ('{"a":"sk_live_4eC3… more', '{"a":"••••… more'),
+        ("'SK_LIVE_4EC3…'", "'••••…'"),
+        ("sk_live_… sk_live_4… sk_liv… zzz", "••••… ••••… sk_liv… zzz"),
+    ],
+)
+def test_what_is_left_at_a_gap_within_a_text_is_masked(shown: str, masked: str) -> None:
+    redactor = Redactor()
+    redactor.add("sk_live_4eC39HqLyjWDarjtT1zdp7dc")
+    assert redactor.redact(shown) == masked
+
+
+def test_gaps_without_number_and_long_secrets_take_no_time() -> None:
+    """The length of a secret times the gaps of a line: a line would have kept a process busy for minutes."""
+    redactor = Redactor()
+    redactor.add("a" * 8_000 + "b" * 8_000)
+    began = time.monotonic()
+    for text in ("…[1 characters cut]…" * 400, "a" * 8_100 + "…", "…" + "b" * 8_100, '..."aaaaaaaaaa"...' * 400):
+        redactor.redact({"message": text})
+    redactor.redact(["a title that is too long…"] * 20_000)
+    assert time.monotonic() - began < 10
 
 
 def test_each_line_of_a_key_and_each_text_of_a_document_is_masked() -> None:
