@@ -2,10 +2,13 @@
 
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from redis import RedisError
 
 from services import secrets, throttle, tokens
+from services.endpoint_checks import LONGEST_WAIT_S
 from services.errors import Conflict, NotFound, RateLimited
 from services.hooks import signatures
 from services.hooks.finding import Found
@@ -15,6 +18,8 @@ from services.identity import Principal
 from services.wiring import redis
 
 log = logging.getLogger(__name__)
+# Longer than any request may take. If the server dies meanwhile, the sender's next attempt after that is let in.
+IN_USE_S = LONGEST_WAIT_S + 60
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="dastgoh"'}
 
 
@@ -47,16 +52,28 @@ def limit_rate(found: Found) -> None:
                       headers={"Retry-After": str(seconds)}) from None  # fmt: skip
 
 
-def by_signature(found: Found, arrival: Arrival, body: bytes) -> str:
-    """Answers what to forget again should the request come to nothing; "" where the endpoint asks for no signature."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A signature that is in use, or was."""
+
+    key: str
+    seconds: int  # for how long it must not come again
+
+
+def by_signature(found: Found, arrival: Arrival, body: bytes) -> Seen | None:
+    """To be forgotten or remembered, by what the request comes to; None where the endpoint asks for no signature."""
     if found.auth != "signature":
-        return ""
+        return None
     scheme = Scheme(**found.options["signature"])
     try:
         digest = signatures.verify(scheme, _secret(found, scheme), arrival.headers, body, time.time())
     except BadSignature as reason:
         raise Refusal(401, "BAD_SIGNATURE", str(reason)) from None
-    return _remember(found, scheme, digest)
+    limit_rate(found)  # only now: strangers use nothing up
+    # With a timestamp it is too old afterwards anyway; that may also lie ahead.
+    seen = Seen(f"signature:{found.endpoint_id}:{digest}", scheme.tolerance_s * (2 if scheme.has_timestamp else 1))
+    _take(seen)
+    return seen
 
 
 def _secret(found: Found, scheme: Scheme) -> str:
@@ -67,25 +84,31 @@ def _secret(found: Found, scheme: Scheme) -> str:
         raise Refusal(500, "MISCONFIGURED", "This endpoint cannot check signatures at the moment.") from None
 
 
-def _remember(found: Found, scheme: Scheme, digest: str) -> str:
+def _take(seen: Seen) -> None:
     """One signature is good for one run. Where it cannot be remembered, nobody can rule out that it came before."""
-    key = f"signature:{found.endpoint_id}:{digest}"
     try:
-        # Too old afterwards anyway; its timestamp may also lie ahead.
-        is_new = redis().set(key, 1, nx=True, ex=2 * scheme.tolerance_s if scheme.has_timestamp else scheme.tolerance_s)
+        is_new = redis().set(seen.key, 1, nx=True, ex=min(seen.seconds, IN_USE_S))
     except RedisError:
         log.warning("signed requests are refused: Redis does not answer")
         raise Refusal(503, "UNAVAILABLE", "Try again in a moment.", headers={"Retry-After": "5"}) from None
     if not is_new:
         raise Refusal(409, "REPLAYED", "A request with this signature came before.")
-    return key
 
 
-def forget(key: str) -> None:
+def remember(seen: Seen | None) -> None:
+    """It did what it should."""
+    if seen:
+        _keep(lambda: redis().set(seen.key, 1, ex=seen.seconds))
+
+
+def forget(seen: Seen | None) -> None:
     """It came to nothing: its sender may send it again."""
-    if not key:
-        return
+    if seen:
+        _keep(lambda: redis().delete(seen.key))
+
+
+def _keep(deed: Callable[[], object]) -> None:
     try:
-        redis().delete(key)
+        deed()
     except RedisError:
-        log.warning("a signature stays remembered: Redis does not answer")
+        log.warning("a signature stays in use until its time is over: Redis does not answer")

@@ -50,14 +50,17 @@ def _answered(found: Found, arrival: Arrival) -> Reply:
     taking.check_size(arrival)
     caller = admission.by_token(found, arrival)
     with as_tenant(db.session, found.tenant_id):
+        if found.auth != "signature":
+            admission.limit_rate(found)
         body = taking.read_body(arrival, found)
         seen = admission.by_signature(found, arrival, body)
         try:
-            admission.limit_rate(found)
-            return _performed(found, arrival, body, caller)
+            reply = _performed(found, arrival, body, caller)
         except BaseException:
             admission.forget(seen)
             raise
+        admission.remember(seen)
+        return reply
 
 
 def _performed(found: Found, arrival: Arrival, body: bytes, caller: Principal | None) -> Reply:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from models import AuditEntry, Tenant, db
 from models.tenancy import as_system, as_tenant
-from services import endpoints, scripts, secrets
+from services import direct, endpoints, scripts, secrets
 from services.endpoints import Changes
 from services.hooks.signatures import Scheme, signed_headers
 
@@ -110,6 +110,26 @@ def test_a_request_that_came_to_nothing_may_be_sent_again(serve, world, secret, 
     headers = signed(endpoint)
     assert world.post("/hooks/acme/orders?fail=1", data=BODY, headers=headers).status_code == 500
     assert world.post("/hooks/acme/orders", data=BODY, headers=headers).status_code == 200
+
+
+def test_a_signature_is_taken_for_minutes_while_its_run_goes_on_and_for_good_when_it_did_well(
+    serve, world, secret, app, monkeypatch
+):
+    """So a server that dies with the run leaves its sender a next attempt."""
+    endpoint = serve("return 1", auth="signature", options={"signature": {"preset": "github", "secret": "shop_key"}})
+    redis, run, during = app.extensions["redis"], direct.run, []
+
+    def watched(*given):
+        during.append(left())
+        return run(*given)
+
+    def left():
+        [key] = redis.keys("signature:*")
+        return redis.ttl(key)
+
+    monkeypatch.setattr(direct, "run", watched)
+    assert world.post("/hooks/acme/orders", data=BODY, headers=signed(endpoint)).status_code == 200
+    assert 0 < during[0] <= 360 and left() > 80_000
 
 
 def test_without_redis_nobody_can_rule_out_a_replay(guarded, world, app, runs):

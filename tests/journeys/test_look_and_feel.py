@@ -13,7 +13,19 @@ from models import DeadLetter, Occurrence, Tenant, db
 from models.base import utcnow
 from models.tenancy import as_tenant
 from runtime import ScriptError
-from services import events, executions, process, roles, schedules, scripts, secrets, subscriptions, tokens, users
+from services import (
+    endpoints,
+    events,
+    executions,
+    process,
+    roles,
+    schedules,
+    scripts,
+    secrets,
+    subscriptions,
+    tokens,
+    users,
+)
 from services.errors import RateLimited
 from services.scripts import Changes
 from tests.conftest import Person
@@ -68,6 +80,10 @@ def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> Iterator[dic
             "any": [{"path": "data.total", "op": "gt", "value": 5}, {"not": {"path": "data.tags", "op": "empty"}}]
         }
         subscription = subscriptions.create(alice.principal, script.id, "order.*", filter)
+        signing = {"signature": {"preset": "stripe", "secret": "bank_api_key"}, "cors": {"origins": ["*"]}}
+        endpoint = endpoints.create(alice.principal, script.id, endpoints.Changes(
+            path="shop/:shop/orders/:order", methods=["GET", "POST"], auth="signature", options=signing,
+        ))  # fmt: skip
         event = events.publish(alice.principal, "order.created", {"total": 7, "client": "ООО «Навруз Трейд»"})
         letter = DeadLetter(
             script_id=script.id, subscription_id=subscription.id, event_id=event.event_id, event_type="order.created",
@@ -93,6 +109,7 @@ def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> Iterator[dic
             "link": invitation.secret,
             "secret": str(secret.id),
             "script": str(script.id),
+            "endpoint": str(endpoint.id),
         }
     yield made
     process.close(app)

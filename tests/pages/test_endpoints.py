@@ -19,6 +19,11 @@ FIELDS = {"path": "orders/:id", "methods": ["POST", "GET"], "auth": "token", "mo
 
 
 @pytest.fixture
+def database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
 def script(app: Flask, alice: Person, acme: Tenant) -> Iterator[Script]:
     with app.app_context(), as_tenant(db.session, acme.id):
         made = scripts.create(

@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 
 from models import AuditEntry, Endpoint, EndpointRoute, Script, db
 from models.tenancy import as_system, as_tenant, bind
-from services import endpoints, scripts, versions
+from services import endpoints, queueing, scripts, versions
 from services.endpoints import Changes, PathTaken
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.identity import Principal
+from services.queueing import Wanted
 from tests.conftest import Person
 
 
@@ -145,7 +146,7 @@ def test_of_two_who_save_the_same_path_at_once_one_is_refused(
     assert db.session.scalar(select(func.count()).select_from(Endpoint)) == 1 and len(routes()) == 1
 
 
-@pytest.mark.parametrize(("given", "field"), [
+WRONG: list[tuple[Any, str]] = [
     ({"path": ".."}, "path"), ({"path": None}, "path"), ({}, "path"), ({"path": "a", "methods": []}, "methods"),
     ({"path": "a", "methods": ["TRACE"]}, "methods"), ({"path": "a", "methods": "GET"}, "methods"), ({"path": "a", "methods": None}, "methods"),
     ({"path": "a", "methods": [5, {}]}, "methods"), ({"path": "a", "auth": "none"}, "auth"), ({"path": "a", "mode": 1}, "mode"),
@@ -165,14 +166,31 @@ def test_of_two_who_save_the_same_path_at_once_one_is_refused(
     ({"path": "a", "options": {"cors": {"origins": ["*"], "headers": ["a b"]}}}, "options.cors.headers"),
     ({"path": "a", "options": {"cors": {"origins": ["*"], "max_age_s": -1}}}, "options.cors.max_age_s"),
     ({"path": "a", "options": {"cors": {"origins": ["*"], "credentials": True}}}, "options.cors"),
-])  # fmt: skip
-def test_what_cannot_be_is_refused_with_the_member_to_blame(author: Principal, given: Any, field: str) -> None:
+]  # fmt: skip
+
+
+def test_what_cannot_be_is_refused_with_the_member_to_blame(author: Principal) -> None:
     script = write(author)
-    with pytest.raises(Invalid) as refusal:
-        endpoints.create(author, script.id, Changes(**given))
-    assert refusal.value.field == field
-    db.session.rollback()
+    for given, field in WRONG:
+        with pytest.raises(Invalid) as refusal:
+            endpoints.create(author, script.id, Changes(**given))
+        assert refusal.value.field == field, given
+        db.session.rollback()
     assert endpoints.listed(author, script.id) == []
+
+
+def test_the_last_requests_are_listed_without_being_read_whole(author: Principal) -> None:
+    script = write(author)
+    made, other = (endpoints.create(author, script.id, Changes(path=path)) for path in ("orders/:id", "other"))
+    for number, endpoint in enumerate((made, other, made)):
+        request = {"method": "PUT", "path": f"/orders/{number}", "rawBody": "x" * 10_000}
+        queueing.queued(script, Wanted(trigger="http", trigger_id=endpoint.id, label="10.0.0.1", request=request))
+        db.session.flush()
+    db.session.commit()
+    found = endpoints.recent(author, made)
+    assert [(row.method, row.path, row.status, row.actor_label) for row in found] == [
+        ("PUT", "/orders/2", "queued", "10.0.0.1"), ("PUT", "/orders/0", "queued", "10.0.0.1"),
+    ]  # fmt: skip
 
 
 def test_a_wrong_change_leaves_everything_as_it_was(author: Principal) -> None:
