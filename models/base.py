@@ -9,7 +9,10 @@ from sqlalchemy import JSON, DateTime, Dialect, MetaData, Uuid, types
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from models.clock import utcnow
 from models.ids import uuid7
+
+__all__ = ["Base", "Created", "Identified", "Json", "Timestamped", "UtcDateTime", "db", "utcnow"]
 
 # On PostgreSQL: JSONB. none_as_null, because a JSON null and "no value" are one thing to our readers.
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -33,10 +36,6 @@ class UtcDateTime(types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def utcnow() -> datetime:
-    return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):

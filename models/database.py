@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from models import clock
+
 BUSY_TIMEOUT_MS = 10_000
 
 # A transaction that reads first and writes later fails at once when somebody else wrote in between, busy timeout or
@@ -30,7 +32,8 @@ def writing() -> AbstractContextManager[None]:
 
 
 def prepare_engine(engine: Engine) -> None:
-    if engine.dialect.name != "sqlite":
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "engine_connect", lambda connection: clock.agree(connection.connection.dbapi_connection))
         return
 
     @event.listens_for(engine, "connect")

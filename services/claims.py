@@ -49,15 +49,17 @@ def finish(execution_id: UUID, values: Mapping[str, Any]) -> bool:
 
 
 def renew(execution_ids: Collection[UUID], lease_s: int) -> set[UUID]:
-    """Another lease for all we are performing. Answers which of them people want stopped."""
+    """Another lease for all we are performing. Answers which of them should stop: people want it, or they are ours no more,
+    for this process slept past its lease."""
     with as_system(db.session):
-        db.session.execute(
+        kept = db.session.scalars(
             _moved(update(Execution).where(Execution.id.in_(execution_ids), Execution.leased_by == holder()))
             .where(Execution.status == "running")
             .values(due_at=utcnow() + timedelta(seconds=lease_s))
-        )  # fmt: skip
+            .returning(Execution.id)
+        ).all()  # fmt: skip
         db.session.commit()
-    return unwanted(execution_ids)
+    return unwanted(execution_ids) | (set(execution_ids) - set(kept))
 
 
 def unwanted(execution_ids: Collection[UUID]) -> set[UUID]:

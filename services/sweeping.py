@@ -1,7 +1,8 @@
 """What no process looks after any more: lost runs are finished as lost, unclaimed ones handed over again."""
 
 import logging
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,6 +21,30 @@ from services.wiring import settings
 log = logging.getLogger(__name__)
 
 AT_ONCE = 200
+# Two looks are half a second apart; clocks that are kept in step move by less.
+JUMP_S = 2.0
+
+
+class Clock:
+    """Notices when the clock is set, or the machine wakes up: every lease looks as if it were over then, until its holder
+    has renewed it."""
+
+    def __init__(self) -> None:
+        self._looked_at: tuple[datetime, float] | None = None
+        self._mistrusted_until = 0.0
+
+    def is_trusted(self, lease_s: float) -> bool:
+        now, ticks = utcnow(), time.monotonic()
+        if self._looked_at:
+            moved = (now - self._looked_at[0]).total_seconds() - (ticks - self._looked_at[1])
+            if abs(moved) > JUMP_S:
+                log.warning("the clock moved by %.0f s: nobody is called lost for a while", moved)
+                self._mistrusted_until = ticks + lease_s / 2
+        self._looked_at = now, ticks
+        return ticks >= self._mistrusted_until
+
+
+_clock = Clock()
 
 
 def sweep() -> None:
@@ -27,7 +52,7 @@ def sweep() -> None:
     with as_system(db.session), reading():
         lost, unclaimed = claims.overdue("running", AT_ONCE), claims.overdue("queued", AT_ONCE)
         db.session.commit()
-    for tenant_id, execution_id in lost:
+    for tenant_id, execution_id in lost if _clock.is_trusted(settings().run_lease_s) else ():
         with as_tenant(db.session, tenant_id):
             _finish_lost(execution_id)
     for tenant_id, execution_id in unclaimed:
