@@ -116,7 +116,11 @@ class Settings:
     public_url: str = setting("the address people and programs use, for links and invitations; default: as asked", "")
     trusted_proxies: int = setting("how many proxies in front set X-Forwarded-*", 0, between(0, 10))
     web_workers: int = setting("web processes", 1, between(1, 64))
-    web_threads: int = setting("threads in each web process", 16, between(1, 256))
+    web_threads: int = setting(
+        "threads in each web process; requests that wait for scripts of one tenant take half of them at most",
+        48,
+        between(1, 256),
+    )
     worker_processes: int = setting("RQ worker processes that `dev` starts", 1, between(1, 64))
     queue_batch: int = setting("runs handed to a worker in one job", 20, between(1, 500))
     queue_bound: int = setting("more waiting runs than this count as pressure, which publishers are told", 10_000,

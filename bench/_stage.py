@@ -25,7 +25,7 @@ from settings import Settings
 from tests.support.postgres import PostgresServer
 from tests.support.stack import Stack
 
-SECRET_KEY = "a key for measurements only, of no worth to anybody"
+SIGNING_KEY = "a key for measurements only, of no worth to anybody"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def stage(database_url: str | None, environment: Mapping[str, str]) -> Iterator[
         redis = EmbeddedRedis(directory / "redis.sock", directory)
         redis.start()
         port = _free_port()
-        given = {"DATA_DIR": name, "REDIS_URL": redis.url, "PORT": str(port), "SECRET_KEY": SECRET_KEY, **environment}
+        given = {"DATA_DIR": name, "REDIS_URL": redis.url, "PORT": str(port), "SECRET_KEY": SIGNING_KEY, **environment}
         if database_url:
             given["DATABASE_URL"] = database_url
         stack = Stack(given, directory / "log")

@@ -46,7 +46,7 @@ _CLAIMED = ("id", "tenant_id", "script_id", "version_number", "trigger", "type",
 # Made once: building a statement costs more than executing it.
 _LISTENERS = (
     select(SUBSCRIPTIONS.c.tenant_id).distinct()
-    .where(SUBSCRIPTIONS.c.enabled, SUBSCRIPTIONS.c.event_type.in_(patterns("dastgoh.execution.succeeded")))
+    .where(SUBSCRIPTIONS.c.enabled, or_(*(SUBSCRIPTIONS.c.event_type == name for name in patterns("dastgoh.execution.succeeded"))))
 )  # fmt: skip
 _FINISH = (
     update(RUNS)
@@ -57,7 +57,7 @@ _FINISH = (
 _NOTE = (
     update(SCRIPTS)
     .where(
-        SCRIPTS.c.id.in_(bindparam("scripts", expanding=True)),
+        SCRIPTS.c.id == bindparam("script"),
         or_(SCRIPTS.c.last_run_at.is_(None), SCRIPTS.c.last_run_at < bindparam("stale", type_=UtcDateTime()),
             SCRIPTS.c.last_status != "succeeded"),
     )
@@ -120,8 +120,11 @@ def finish(connection: Connection, ended: Sequence[Ended]) -> None:
         {"run_id": one.call.execution_id, "holder": us, **{f"new_{name}": one.values[name] for name in _WRITTEN}}
         for one in ended
     ])  # fmt: skip
-    scripts = {one.call.script_id for one in ended}
-    connection.execute(_NOTE, {"scripts": list(scripts), "now": now, "stale": now - NOTED_EVERY})
+    stale = now - NOTED_EVERY
+    scripts = sorted(
+        {one.call.script_id for one in ended}
+    )  # in one order, so that two writers never wait for each other
+    connection.execute(_NOTE, [{"script": script_id, "now": now, "stale": stale} for script_id in scripts])
 
 
 def _claim(connection: Connection, wanted: Collection[UUID]) -> Sequence[Any]:

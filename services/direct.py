@@ -5,6 +5,8 @@ happens to it between is what happens to every run: lease and heartbeat, live li
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,14 +27,15 @@ from services.identity import Principal
 from services.ledger import Begun, ledger
 from services.limits import effective
 from services.policies import audit
-from services.policies.concurrency import leave, take
+from services.policies.concurrency import leave, most_at_once, take
 from services.queueing import Wanted, columns, type_of
 from services.runnable import Runnable
+from services.turns import turns
 from services.wiring import settings
 
 # A crowd of quick runs takes turns; who would have to wait longer is told to come again.
 LONGEST_WAIT_S = 5.0
-LOOK_AGAIN_S = 0.02
+LOOK_AGAIN_S = 0.05  # where other processes hold the slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,8 @@ def run(script: Runnable, wanted: Wanted, seconds: float) -> Ran:
     with writing():
         call = _call(script, wanted, until)
         db.session.commit()
-        with hands().steward.watching(call.execution_id):
-            _take_slots(call, min(until, time.monotonic() + LONGEST_WAIT_S))
-            try:
-                return _performed(call, _row(script, wanted, call))
-            finally:
-                leave([call])
+        with _turn(call, min(until, time.monotonic() + LONGEST_WAIT_S)), hands().steward.watching(call.execution_id):
+            return _performed(call, _row(script, wanted, call))
 
 
 def _performed(call: Call, row: dict[str, Any]) -> Ran:
@@ -84,11 +83,23 @@ def _performed(call: Call, row: dict[str, Any]) -> Ran:
     )  # fmt: skip
 
 
-def _take_slots(call: Call, until: float) -> None:
-    while (whose := take([call])[0]) and time.monotonic() + LOOK_AGAIN_S < until:
-        time.sleep(LOOK_AGAIN_S)
-    if whose:
+@contextmanager
+def _turn(call: Call, until: float) -> Iterator[None]:
+    """A place among the requests of this process, then the slots that count over all of them."""
+    most, most_of_tenant = most_at_once(call)
+    if whose := turns().enter(call.tenant_id, call.script_id, most, most_of_tenant, until - time.monotonic()):
         raise Busy(whose)
+    try:
+        while (whose := take([call])[0]) and time.monotonic() + LOOK_AGAIN_S < until:
+            time.sleep(LOOK_AGAIN_S)
+        if whose:
+            raise Busy(whose)
+        try:
+            yield
+        finally:
+            leave([call])
+    finally:
+        turns().leave(call.tenant_id, call.script_id, most_of_tenant)
 
 
 def _call(script: Runnable, wanted: Wanted, until: float) -> Call:

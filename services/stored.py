@@ -18,7 +18,7 @@ def as_json(value: Any, most_bytes: int, field: str) -> Any:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise Invalid("This is not JSON that can be kept.", field=field) from None
-    if _UNSTORABLE.search(text) or "\\u0000" in text or (_may_be_deep(text) and depth_of(text) > MAX_DEPTH):
+    if _UNSTORABLE.search(text) or "\\u0000" in text or is_deep(value):
         raise Invalid("This is not JSON that can be kept.", field=field)
     if len(text.encode()) > most_bytes:
         raise Invalid("At most %(most)s bytes.", field=field, most=most_bytes)
@@ -37,18 +37,12 @@ def storable(value: Any) -> Any:
     return value
 
 
-def _may_be_deep(text: str) -> bool:
-    """Quickly said; most values do not have so many brackets at all."""
-    return text.count("{") + text.count("[") > MAX_DEPTH
-
-
-def depth_of(text: str) -> int:
-    """How deep brackets nest outside strings."""
-    depth = deepest = 0
-    for token in re.finditer(r'"(?:\\.|[^"\\])*"|[\[{]|[\]}]', text):
-        if token[0] in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token[0] in "]}":
-            depth -= 1
-    return deepest
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects nest deeper than we keep."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        containers = [item for item in level if isinstance(item, dict | list | tuple)]
+        if not containers:
+            return False
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    return True

@@ -6,10 +6,12 @@ A slot is held under the run's id until it ends, or until its lease is over when
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from redis import RedisError
+from redis import Redis, RedisError
+from redis.commands.core import Script
 
 from runtime import Outcome
 from services.calls import Call
@@ -50,7 +52,7 @@ def concurrency(run: Callable[[Call], Outcome], call: Call) -> Outcome:
 def take(calls: Sequence[Call]) -> list[str]:
     """Slots for each, in one round trip: "" where it has them now, else whose are all taken: script or tenant."""
     try:
-        script = redis().register_script(_TAKE)
+        script = _script(redis())
         if len(calls) == 1:
             answers = [script(keys=_keys(calls[0].tenant_id, calls[0].script_id), args=_args(calls[0]))]
         else:
@@ -62,6 +64,12 @@ def take(calls: Sequence[Call]) -> list[str]:
     except RedisError:
         log.warning("runs are not counted: Redis does not answer")
         return [""] * len(calls)
+
+
+@lru_cache(maxsize=8)
+def _script(connection: "Redis") -> Script:
+    """Its digest is made once a connection, not once a run."""
+    return connection.register_script(_TAKE)
 
 
 def leave(calls: Sequence[Call]) -> None:
@@ -86,6 +94,10 @@ def _keys(tenant_id: UUID, script_id: UUID) -> list[str]:
 
 def _args(call: Call) -> list[Any]:
     longest = (call.limits["timeout_ms"] + settings().script_acquire_timeout_ms) / 1000 + GRACE_S
-    most = call.limits["concurrency"], call.tenant_limits.get("concurrency", TENANT_CONCURRENCY)
     now = time.time()
-    return [now, now + longest, str(call.execution_id), *most]
+    return [now, now + longest, str(call.execution_id), *most_at_once(call)]
+
+
+def most_at_once(call: Call) -> tuple[int, int]:
+    """Of its script, and of its tenant."""
+    return call.limits["concurrency"], call.tenant_limits.get("concurrency", TENANT_CONCURRENCY)

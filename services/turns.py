@@ -1,0 +1,97 @@
+"""Whose turn it is among the requests of this process that wait for a run: in the order they came, a script and a tenant
+at their limits.
+
+The slots in Redis count over all processes, and asking them again and again would cost more than the runs; here nobody
+asks: who ends lets the next one in. A tenant may occupy half of the server's threads, so another's requests find one.
+"""
+
+import threading
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import cast
+from uuid import UUID
+
+from flask import current_app
+
+from services.wiring import settings
+
+
+@dataclass(eq=False)
+class _Waiter:
+    script_id: UUID
+    most: int
+    admitted: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class _Tenant:
+    going: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))  # by script
+    total: int = 0
+    waiting: deque[_Waiter] = field(default_factory=deque)
+
+
+class Turns:
+    """One a process."""
+
+    def __init__(self, share: int) -> None:
+        self._share = share
+        self._lock = threading.Lock()
+        self._tenants: dict[UUID, _Tenant] = defaultdict(_Tenant)
+
+    def enter(self, tenant_id: UUID, script_id: UUID, most: int, most_of_tenant: int, seconds: float) -> str:
+        """ "" when it may begin, or whose places are all taken: script or tenant. Who entered must leave."""
+        with self._lock:
+            tenant = self._tenants[tenant_id]
+            if (
+                tenant.total < most_of_tenant
+                and tenant.going[script_id] < most
+                and not self._is_awaited(tenant, script_id)
+            ):
+                self._admit(tenant, script_id)
+                return ""
+            whose = "script" if tenant.going[script_id] >= most else "tenant"
+            if tenant.total + len(tenant.waiting) >= self._share:
+                return whose
+            waiter = _Waiter(script_id, most)
+            tenant.waiting.append(waiter)
+        if waiter.admitted.wait(max(0.0, seconds)):
+            return ""
+        with self._lock:
+            if waiter.admitted.is_set():
+                return ""
+            tenant.waiting.remove(waiter)
+            return whose
+
+    def leave(self, tenant_id: UUID, script_id: UUID, most_of_tenant: int) -> None:
+        with self._lock:
+            tenant = self._tenants[tenant_id]
+            tenant.total -= 1
+            tenant.going[script_id] -= 1
+            if not tenant.going[script_id]:
+                del tenant.going[script_id]
+            self._let_in(tenant, most_of_tenant)
+            if not tenant.total and not tenant.waiting:
+                del self._tenants[tenant_id]
+
+    def _let_in(self, tenant: _Tenant, most: int) -> None:
+        for waiter in list(tenant.waiting):
+            if tenant.total >= most:
+                return
+            if tenant.going[waiter.script_id] < waiter.most:
+                tenant.waiting.remove(waiter)
+                self._admit(tenant, waiter.script_id)
+                waiter.admitted.set()
+
+    def _admit(self, tenant: _Tenant, script_id: UUID) -> None:
+        tenant.total += 1
+        tenant.going[script_id] += 1
+
+    def _is_awaited(self, tenant: _Tenant, script_id: UUID) -> bool:
+        return any(waiter.script_id == script_id for waiter in tenant.waiting)
+
+
+def turns() -> Turns:
+    made = current_app.extensions.get("turns")
+    if made is None:
+        made = current_app.extensions.setdefault("turns", Turns(max(1, settings().web_threads // 2)))
+    return cast(Turns, made)
