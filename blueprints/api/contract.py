@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from flask import current_app, request
+from flask_babel import LazyString
 
 from services.errors import Invalid
 
@@ -27,11 +28,13 @@ class Asked:
 
     name: str
     schema: Schema
-    text: str
+    text: LazyString
 
 
 @dataclass(frozen=True)
 class Contract:
+    says: LazyString
+    """What it does, in a sentence. The docstring of the view tells the rest, for those who read the document."""
     gives: Mapping[int, Schema | None]
     """The good answers: their status and what their body looks like."""
     takes: Schema | None = None
@@ -47,9 +50,9 @@ class Contract:
     """Names of other headers that good answers carry."""
 
 
-def contract(gives: Mapping[int, Schema | None], **said: Any) -> Callable[[View], View]:
+def contract(says: LazyString, gives: Mapping[int, Schema | None], **said: Any) -> Callable[[View], View]:
     def decorate(view: View) -> View:
-        view.contract = Contract(gives, **said)  # type: ignore[attr-defined]
+        view.contract = Contract(says, gives, **said)  # type: ignore[attr-defined]
         return view
 
     return decorate

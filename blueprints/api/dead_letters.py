@@ -3,10 +3,11 @@
 from uuid import UUID
 
 from flask import Response, url_for
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import Asked, contract
 from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query
-from blueprints.api.schemas import ANY, PAGED, PINNED_OR_CURRENT, SCRIPT, TIMED, choice, ref, takes, text
+from blueprints.api.schemas import ANY, PAGED, PINNED_OR_CURRENT, SCRIPT, TIMED, choice, ref, takes, typed
 from blueprints.api.shapes import dead_letter_summary, dead_letter_whole
 from blueprints.guard import actor, requires
 from services import dead_letters, replays
@@ -15,19 +16,18 @@ from services.dead_letters import Filters
 bp = api_blueprint("dead_letters")
 
 FILTERS = (
-    Asked("state", choice(("open", "resolved", "all"), default="open"), "open, settled, or both"),
+    Asked("state", choice(("open", "resolved", "all"), default="open"), _l("open, settled, or both")),
     SCRIPT,
-    Asked("code", text(30), "failed with this code"),
-    Asked("type", text(200), "of this event type"),
+    Asked("code", typed(30), _l("failed with this code")),
+    Asked("type", typed(200), _l("of this event type")),
     *TIMED,
 )
 
 
 @bp.get("/dead-letters")
 @requires("dead_letters.manage")
-@contract({200: ref("DeadLetters")}, asks=(*PAGED, *FILTERS))
+@contract(_l("List dead letters, newest first, without payloads"), {200: ref("DeadLetters")}, asks=(*PAGED, *FILTERS))
 def index() -> Response:
-    """List dead letters, newest first, without payloads."""
     asked = query()
     wanted = Filters(
         script_id=asked["script"], code=asked["code"] or "", event_type=asked["type"] or "", state=asked["state"],
@@ -38,19 +38,17 @@ def index() -> Response:
 
 @bp.get("/dead-letters/<uuid:letter_id>")
 @requires("dead_letters.manage")
-@contract({200: ref("DeadLetter")})
+@contract(_l("Get a dead letter with its payload and its error"), {200: ref("DeadLetter")})
 def show(letter_id: UUID) -> Response:
-    """Get a dead letter with its payload and its error."""
     return answer(dead_letter_whole(dead_letters.get(actor(), letter_id)))
 
 
 @bp.post("/dead-letters/<uuid:letter_id>/replay")
 @requires("dead_letters.manage")
-@contract({202: ref("Replayed")}, headers=("Location",), refuses=(409,), takes=takes({
+@contract(_l("Deliver a dead letter again"), {202: ref("Replayed")}, headers=("Location",), refuses=(409,), takes=takes({
     "version": PINNED_OR_CURRENT, "data": ANY | {"description": "a corrected payload instead of what failed"},
 }))  # fmt: skip
 def replay(letter_id: UUID) -> Response:
-    """Deliver a dead letter again."""
     given = body()
     version = given.get("version", "pinned")
     if "data" in given:
@@ -63,8 +61,7 @@ def replay(letter_id: UUID) -> Response:
 
 @bp.delete("/dead-letters/<uuid:letter_id>")
 @requires("dead_letters.manage")
-@contract({204: None})
+@contract(_l("Delete a dead letter"), {204: None})
 def delete(letter_id: UUID) -> Response:
-    """Delete a dead letter."""
     dead_letters.remove(actor(), letter_id)
     return gone()

@@ -1,17 +1,17 @@
 """/api/v1/openapi.json: the OpenAPI document, made of the routes themselves and the contracts beside them."""
 
-import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, jsonify
+from flask_babel import force_locale
 from werkzeug.routing import Rule
 
 from blueprints.api.contract import Contract
 from blueprints.api.repeats import HEADER, REPLAYED
-from blueprints.api.schemas import COMPONENTS, ref, text
+from blueprints.api.schemas import COMPONENTS, NO_NUL, ref, text
 
 bp = Blueprint("api_document", __name__, url_prefix="/api/v1")
 
@@ -19,7 +19,7 @@ PREFIX = "/api/v1"
 VERSION = "1"
 _PATH_TYPES = {
     "UUIDConverter": {"type": "string", "format": "uuid"}, "IntegerConverter": {"type": "integer", "minimum": 1},
-    "PathConverter": {"type": "string", "minLength": 1},
+    "PathConverter": {"type": "string", "minLength": 1, "pattern": NO_NUL},
 }  # fmt: skip
 _INTRODUCTION = """Programs come with `Authorization: Bearer TOKEN`. A token can do what its scopes and its owner's role both allow;
 each operation names the permission it needs. Errors are problem documents (RFC 9457) with a `code` of ours. Lists come in
@@ -58,7 +58,6 @@ class Operation:
     path: str
     method: str
     tag: str
-    summary: str
     more: str
     permission: str
     arguments: Mapping[str, Any]
@@ -91,20 +90,20 @@ def operations() -> Iterator[Operation]:
     for rule in current_app.url_map.iter_rules():
         view = cast(Any, current_app.view_functions[rule.endpoint])
         if hasattr(view, "contract"):
-            summary, _, more = inspect.cleandoc(view.__doc__ or "").partition("\n")
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield Operation(
                     id=rule.endpoint.removeprefix("api_").replace(".", "_"), path=_path(rule), method=method.lower(),
-                    tag=rule.endpoint.removeprefix("api_").partition(".")[0].replace("_", " "), summary=summary.strip("."),
-                    more=" ".join(more.split()), permission=view.permission, contract=view.contract,
+                    tag=rule.endpoint.removeprefix("api_").partition(".")[0].replace("_", " "), more=" ".join((view.__doc__ or "").split()),
+                    permission=view.permission, contract=view.contract,
                     arguments={name: _PATH_TYPES[type(one).__name__] for name, one in rule._converters.items()},
                 )  # fmt: skip
 
 
 def _document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
-    for one in operations():
-        paths.setdefault(one.path, {})[one.method] = _operation(one)
+    with force_locale("en"):  # programs and those who make clients of it read one language
+        for one in operations():
+            paths.setdefault(one.path, {})[one.method] = _operation(one)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Dastgoh", "version": VERSION, "description": _INTRODUCTION},
@@ -123,7 +122,7 @@ def _document() -> dict[str, Any]:
 
 def _operation(one: Operation) -> dict[str, Any]:
     said: dict[str, Any] = {
-        "operationId": one.id, "tags": [one.tag], "summary": one.summary,
+        "operationId": one.id, "tags": [one.tag], "summary": str(one.contract.says),
         "description": " ".join(filter(None, (one.more, f"Needs `{one.permission}`." if one.permission else ""))),
         "security": [{"token": [one.permission] if one.permission else []}], "parameters": _parameters(one),
         "responses": {str(status): _success(one, status) for status in one.contract.gives}
@@ -139,7 +138,7 @@ def _operation(one: Operation) -> dict[str, Any]:
 
 def _parameters(one: Operation) -> list[dict[str, Any]]:
     found = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in one.arguments.items()]
-    found += [{"name": asked.name, "in": "query", "schema": asked.schema, "description": asked.text}
+    found += [{"name": asked.name, "in": "query", "schema": asked.schema, "description": str(asked.text)}
               for asked in one.contract.asks]  # fmt: skip
     if one.contract.conditional:
         found.append(_header("If-Match", text(), "an ETag: refuses (412) to change what has been changed since"))

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, url_for
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
 from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
@@ -18,34 +19,43 @@ bp = api_blueprint("endpoints")
 
 @bp.get("/scripts/<uuid:script_id>/endpoints")
 @requires("scripts.read")
-@contract({200: ref("Endpoints")})
+@contract(_l("List the endpoints of a script, all on one page"), {200: ref("Endpoints")})
 def index(script_id: UUID) -> Response:
-    """List the endpoints of a script, all on one page."""
     return answer({"items": [_shape(row) for row in endpoints.listed(actor(), script_id)], "next_cursor": None})
 
 
 @bp.post("/scripts/<uuid:script_id>/endpoints")
 @requires("triggers.manage")
-@contract({201: ref("Endpoint")}, takes=takes(ENDPOINT_MEMBERS, "path"), refuses=(409,), tagged=True)
+@contract(
+    _l("Make a script answer at an address; 409 names the script that answers there already"),
+    {201: ref("Endpoint")},
+    takes=takes(ENDPOINT_MEMBERS, "path"),
+    refuses=(409,),
+    tagged=True,
+)
 def create(script_id: UUID) -> Response:
-    """Make a script answer at an address; 409 names the script that answers there already."""
     row = endpoints.create(actor(), script_id, Changes(**body()))
     return _whole(row, 201, url_for("api_endpoints.show", script_id=script_id, row_id=row.id))
 
 
 @bp.get("/scripts/<uuid:script_id>/endpoints/<uuid:row_id>")
 @requires("scripts.read")
-@contract({200: ref("Endpoint")}, tagged=True)
+@contract(_l("Get one endpoint"), {200: ref("Endpoint")}, tagged=True)
 def show(script_id: UUID, row_id: UUID) -> Response:
-    """Get one endpoint."""
     return _whole(endpoints.get(actor(), row_id, script_id))
 
 
 @bp.patch("/scripts/<uuid:script_id>/endpoints/<uuid:row_id>")
 @requires("triggers.manage")
-@contract({200: ref("Endpoint")}, takes=takes(ENDPOINT_MEMBERS), refuses=(409,), tagged=True, conditional=True)
+@contract(
+    _l("Change what is given of an endpoint; options are replaced as a whole"),
+    {200: ref("Endpoint")},
+    takes=takes(ENDPOINT_MEMBERS),
+    refuses=(409,),
+    tagged=True,
+    conditional=True,
+)
 def update(script_id: UUID, row_id: UUID) -> Response:
-    """Change what is given of an endpoint; options are replaced as a whole."""
     given = body()
     refuse_unless_matched(lambda: _held_tag(script_id, row_id))
     row = endpoints.get(actor(), row_id, script_id)
@@ -54,9 +64,8 @@ def update(script_id: UUID, row_id: UUID) -> Response:
 
 @bp.delete("/scripts/<uuid:script_id>/endpoints/<uuid:row_id>")
 @requires("triggers.manage")
-@contract({204: None}, conditional=True)
+@contract(_l("Delete an endpoint: its address answers 404 from then on"), {204: None}, conditional=True)
 def delete(script_id: UUID, row_id: UUID) -> Response:
-    """Delete an endpoint: its address answers 404 from then on."""
     refuse_unless_matched(lambda: _held_tag(script_id, row_id))
     endpoints.delete(actor(), endpoints.get(actor(), row_id, script_id).id)
     return gone()

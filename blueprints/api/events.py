@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Response
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import check_members, contract
 from blueprints.api.protocol import answer, api_blueprint, body
@@ -21,12 +22,11 @@ PRESSURE = ("X-Queue-Waiting", "X-Queue-Pressure")
 
 @bp.post("/events")
 @requires("scripts.execute")
-@contract({202: {"anyOf": [ref("Published"), gives(items=items(ref("Published")))]}}, headers=PRESSURE,
+@contract(_l("Publish an event, or a batch of them"),
+          {202: {"anyOf": [ref("Published"), gives(items=items(ref("Published")))]}}, headers=PRESSURE,
           takes=takes(EVENT | BATCH["properties"], anyOf=[ONE, BATCH]))  # fmt: skip
 def publish() -> Response:
-    """Publish an event, or a batch of them.
-
-    Kept and matched when this answers, performed soon after. The same `id` again: the same answer, nothing new; with other
+    """Kept and matched when this answers, performed soon after. The same `id` again: the same answer, nothing new; with other
     content: 422. A batch is taken as a whole or not at all."""
     given = body()
     if "events" not in given:

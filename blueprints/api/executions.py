@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, url_for
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import Asked, contract
 from blueprints.api.protocol import answer, api_blueprint, body, listing, query
@@ -19,7 +20,7 @@ from blueprints.api.schemas import (
     choice,
     ref,
     takes,
-    text,
+    typed,
 )
 from blueprints.api.shapes import execution_summary, execution_whole, log_line
 from blueprints.errors import problem
@@ -38,10 +39,10 @@ STATUS_OF_CODE = {
     "RATE_LIMITED": 429, "QUOTA_EXCEEDED": 429,
 }  # fmt: skip
 FILTERS = (
-    Asked("status", choice(STATES_OF_RUNS), "with this status; `open`: queued or running; `unsuccessful`: failed somehow"),
-    Asked("trigger", choice(TRIGGERS), "started by this"),
+    Asked("status", choice(STATES_OF_RUNS), _l("with this status; “open”: queued or running; “unsuccessful”: failed somehow")),
+    Asked("trigger", choice(TRIGGERS), _l("started by this")),
     SCRIPT,
-    Asked("code", text(30), "failed with this code"),
+    Asked("code", typed(30), _l("failed with this code")),
     *TIMED,
 )  # fmt: skip
 STANDING = {200: ref("Execution"), 202: ref("Execution")}
@@ -49,9 +50,10 @@ STANDING = {200: ref("Execution"), 202: ref("Execution")}
 
 @bp.get("/executions")
 @requires("executions.read")
-@contract({200: ref("Executions")}, asks=(*PAGED, *FILTERS))
+@contract(
+    _l("List runs, newest first, without what went in and came out"), {200: ref("Executions")}, asks=(*PAGED, *FILTERS)
+)
 def index() -> Response:
-    """List runs, newest first, without what went in and came out."""
     asked = query()
     wanted = Filters(
         status=asked["status"] or "", trigger=asked["trigger"] or "", script_id=asked["script"],
@@ -62,15 +64,13 @@ def index() -> Response:
 
 @bp.post("/scripts/<uuid:script_id>/executions")
 @requires("scripts.execute")
-@contract(STANDING, headers=("Location",), takes=takes({
+@contract(_l("Run a script"), STANDING, headers=("Location",), takes=takes({
     "input": ANY, "wait": WAIT, "version": {"type": "integer"}, "source": SCRIPT_MEMBERS["source"] | {
         "description": "unsaved code to try instead of the script's"
     },
 }))  # fmt: skip
 def start(script_id: UUID) -> Response:
-    """Run a script.
-
-    200 with the finished run when it ends within `wait`, else 202 with how it stands."""
+    """200 with the finished run when it ends within `wait`, else 202 with how it stands."""
     given = body()
     seconds = _wait(given)
     run = executions.start(
@@ -82,11 +82,14 @@ def start(script_id: UUID) -> Response:
 
 @bp.post("/scripts/run/<path:name>", merge_slashes=False)
 @requires("scripts.execute")
-@contract({200: ref("Result")}, takes=takes({"input": ANY}), refuses=(404, 502, 503, 504))
+@contract(
+    _l("Call a script by its name, as one calls a function: the answer has what it returned"),
+    {200: ref("Result")},
+    takes=takes({"input": ANY}),
+    refuses=(404, 502, 503, 504),
+)
 def run_by_name(name: str) -> Response:
-    """Call a script by its name, as one calls a function: the answer has what it returned.
-
-    Where the script fails, the answer is a problem with the run's `code` and `execution_id`: 422 when the input does not fit,
+    """Where the script fails, the answer is a problem with the run's `code` and `execution_id`: 422 when the input does not fit,
     504 out of time, 503 no engine free or scripts switched off, 429 too many runs, 409 stopped by somebody, else 502."""
     try:
         run = executions.run(actor(), name, body().get("input"), LONGEST_WAIT_S)
@@ -101,21 +104,17 @@ def run_by_name(name: str) -> Response:
 
 @bp.get("/executions/<uuid:execution_id>")
 @signed_in
-@contract({200: ref("Execution")}, refuses=(403,))
+@contract(_l("Get a run with all it left behind"), {200: ref("Execution")}, refuses=(403,))
 def show(execution_id: UUID) -> Response:
-    """Get a run with all it left behind.
-
-    Log lines are there while it goes on. Needs `executions.read`, or `scripts.execute` for one's own runs."""
+    """Log lines are there while it goes on. Needs `executions.read`, or `scripts.execute` for one's own runs."""
     return answer(_whole(executions.get(actor(), execution_id)))
 
 
 @bp.get("/executions/<uuid:execution_id>/logs")
 @signed_in
-@contract({200: ref("Log")}, asks=PAGED, refuses=(403,))
+@contract(_l("Read the log of a run, oldest line first"), {200: ref("Log")}, asks=PAGED, refuses=(403,))
 def logs(execution_id: UUID) -> Response:
-    """Read the log of a run, oldest line first.
-
-    While it goes on, asking again with `next_cursor` brings what has come since. Needs `executions.read`, or `scripts.execute`
+    """While it goes on, asking again with `next_cursor` brings what has come since. Needs `executions.read`, or `scripts.execute`
     for one's own runs."""
     asked = query()
     run = executions.get(actor(), execution_id)
@@ -131,11 +130,9 @@ def logs(execution_id: UUID) -> Response:
 
 @bp.post("/executions/<uuid:execution_id>/cancel")
 @signed_in
-@contract(STANDING, takes=takes({}), refuses=(403, 409))
+@contract(_l("Stop a run"), STANDING, takes=takes({}), refuses=(403, 409))
 def cancel(execution_id: UUID) -> Response:
-    """Stop a run.
-
-    409 when it has finished. Needs `executions.cancel`, or `scripts.execute` for one's own runs."""
+    """409 when it has finished. Needs `executions.cancel`, or `scripts.execute` for one's own runs."""
     body()
     executions.cancel(actor(), execution_id)
     return _standing(execution_id)
@@ -143,9 +140,13 @@ def cancel(execution_id: UUID) -> Response:
 
 @bp.post("/executions/<uuid:execution_id>/replay")
 @requires("scripts.execute")
-@contract(STANDING, headers=("Location",), takes=takes({"version": PINNED_OR_CURRENT, "wait": WAIT}))
+@contract(
+    _l("Run the same input again"),
+    STANDING,
+    headers=("Location",),
+    takes=takes({"version": PINNED_OR_CURRENT, "wait": WAIT}),
+)
 def replay(execution_id: UUID) -> Response:
-    """Run the same input again."""
     given = body()
     seconds = _wait(given)
     run = executions.replay(actor(), execution_id, current=given.get("version") == "current")

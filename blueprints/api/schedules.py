@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, url_for
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
 from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
@@ -19,34 +20,42 @@ bp = api_blueprint("schedules")
 
 @bp.get("/scripts/<uuid:script_id>/schedules")
 @requires("scripts.read")
-@contract({200: ref("Schedules")})
+@contract(_l("List the schedules of a script, all on one page"), {200: ref("Schedules")})
 def index(script_id: UUID) -> Response:
-    """List the schedules of a script, all on one page."""
     return answer({"items": [_shape(row) for row in schedules.listed(actor(), script_id)], "next_cursor": None})
 
 
 @bp.post("/scripts/<uuid:script_id>/schedules")
 @requires("triggers.manage")
-@contract({201: ref("Schedule")}, takes=takes(SCHEDULE_MEMBERS, "cron"), refuses=(409,), tagged=True)
+@contract(
+    _l("Make a script run at times"),
+    {201: ref("Schedule")},
+    takes=takes(SCHEDULE_MEMBERS, "cron"),
+    refuses=(409,),
+    tagged=True,
+)
 def create(script_id: UUID) -> Response:
-    """Make a script run at times."""
     row = schedules.create(actor(), script_id, Changes(**body()))
     return _whole(row, 201, url_for("api_schedules.show", script_id=script_id, row_id=row.id))
 
 
 @bp.get("/scripts/<uuid:script_id>/schedules/<uuid:row_id>")
 @requires("scripts.read")
-@contract({200: ref("Schedule")}, tagged=True)
+@contract(_l("Get one schedule; “next_run_at” is null while it is paused or over"), {200: ref("Schedule")}, tagged=True)
 def show(script_id: UUID, row_id: UUID) -> Response:
-    """Get one schedule; `next_run_at` is null while it is paused or over."""
     return _whole(schedules.get(actor(), row_id, script_id))
 
 
 @bp.patch("/scripts/<uuid:script_id>/schedules/<uuid:row_id>")
 @requires("triggers.manage")
-@contract({200: ref("Schedule")}, takes=takes(SCHEDULE_MEMBERS), tagged=True, conditional=True)
+@contract(
+    _l("Change what is given of a schedule"),
+    {200: ref("Schedule")},
+    takes=takes(SCHEDULE_MEMBERS),
+    tagged=True,
+    conditional=True,
+)
 def update(script_id: UUID, row_id: UUID) -> Response:
-    """Change what is given of a schedule."""
     given = body()
     refuse_unless_matched(lambda: _held_tag(script_id, row_id))
     row = schedules.get(actor(), row_id, script_id)
@@ -55,9 +64,8 @@ def update(script_id: UUID, row_id: UUID) -> Response:
 
 @bp.delete("/scripts/<uuid:script_id>/schedules/<uuid:row_id>")
 @requires("triggers.manage")
-@contract({204: None}, conditional=True)
+@contract(_l("Delete a schedule"), {204: None}, conditional=True)
 def delete(script_id: UUID, row_id: UUID) -> Response:
-    """Delete a schedule."""
     refuse_unless_matched(lambda: _held_tag(script_id, row_id))
     schedules.delete(actor(), schedules.get(actor(), row_id, script_id).id)
     return gone()

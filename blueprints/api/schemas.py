@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
+
 from blueprints.api.contract import MOST_PER_PAGE, Asked, Schema
 from models.dead_letter import RESOLUTIONS
 from models.endpoint import AUTHS, METHODS, MODES
@@ -14,9 +16,16 @@ from services.limits import BOUNDS
 from services.run_lists import STATES
 from services.versions import RETENTION_BOUNDS
 
+NO_NUL = "^[^\\u0000]*$"
+
 
 def text(most: int | None = None, **more: Any) -> dict[str, Any]:
     return {"type": "string"} | ({"maxLength": most} if most else {}) | more
+
+
+def typed(most: int) -> dict[str, Any]:
+    """Text in an address, where a NUL is a machine's attempt at something."""
+    return text(most, pattern=NO_NUL)
 
 
 def whole(least: int | None = None, most: int | None = None, **more: Any) -> dict[str, Any]:
@@ -65,11 +74,11 @@ MAYBE_NUMBER = {"type": ["integer", "null"]}
 MAYBE_TEXT = {"type": ["string", "null"]}
 NEXT_CURSOR = MAYBE_TEXT | {"description": "for the next page; null on the last"}
 
-LIMIT = Asked("limit", whole(1, MOST_PER_PAGE, default=50), "how many on a page")
-CURSOR = Asked("cursor", text(200), "`next_cursor` of the page before")
-SINCE = Asked("since", MOMENT, "not before this time, written with its zone")
-UNTIL = Asked("until", MOMENT, "before this time")
-SCRIPT = Asked("script", ID, "of this script")
+LIMIT = Asked("limit", whole(1, MOST_PER_PAGE, default=50), _l("how many on a page"))
+CURSOR = Asked("cursor", typed(200), _l("“next_cursor” of the page before"))
+SINCE = Asked("since", MOMENT, _l("not before this time, written with its zone"))
+UNTIL = Asked("until", MOMENT, _l("before this time"))
+SCRIPT = Asked("script", ID, _l("of this script"))
 PAGED = (LIMIT, CURSOR)
 TIMED = (SINCE, UNTIL)
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, url_for
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import Asked, contract
 from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched, tag_of
@@ -15,7 +16,7 @@ from blueprints.api.schemas import (
     choice,
     ref,
     takes,
-    text,
+    typed,
 )
 from blueprints.api.shapes import script_summary, script_whole
 from blueprints.guard import actor, requires
@@ -27,19 +28,18 @@ from services.scripts import Changes
 bp = api_blueprint("scripts")
 
 FILTERS = (
-    Asked("words", text(200), "have all of these words in name, description, tags or code"),
-    Asked("tag", text(40), "have this tag"),
-    Asked("state", choice(("enabled", "disabled")), "are enabled or disabled"),
-    Asked("trigger", choice((*triggers.KINDS, "none")), "have a trigger of this kind"),
-    Asked("status", choice(script_lists.STATUSES), "whose last run ended like this"),
+    Asked("words", typed(200), _l("have all of these words in name, description, tags or code")),
+    Asked("tag", typed(40), _l("have this tag")),
+    Asked("state", choice(("enabled", "disabled")), _l("are enabled or disabled")),
+    Asked("trigger", choice((*triggers.KINDS, "none")), _l("have a trigger of this kind")),
+    Asked("status", choice(script_lists.STATUSES), _l("whose last run ended like this")),
 )
 
 
 @bp.get("/scripts")
 @requires("scripts.read")
-@contract({200: ref("Scripts")}, asks=(*PAGED, *FILTERS))
+@contract(_l("List scripts, last changed first, without their code"), {200: ref("Scripts")}, asks=(*PAGED, *FILTERS))
 def index() -> Response:
-    """List scripts, last changed first, without their code."""
     asked = query()
     wanted = Filters(**{each.name: asked[each.name] or "" for each in FILTERS})
     return listing(script_lists.newest(actor(), wanted, asked["cursor"] or "", asked["limit"]), script_summary)
@@ -47,11 +47,15 @@ def index() -> Response:
 
 @bp.post("/scripts")
 @requires("scripts.create")
-@contract({201: ref("Script")}, takes=takes(SCRIPT_MEMBERS | {"note": NOTE}, "name"), refuses=(409,), tagged=True)
+@contract(
+    _l("Make a script"),
+    {201: ref("Script")},
+    takes=takes(SCRIPT_MEMBERS | {"note": NOTE}, "name"),
+    refuses=(409,),
+    tagged=True,
+)
 def create() -> Response:
-    """Make a script.
-
-    Only its name is needed. It is enabled unless told otherwise, or unless its code does not parse."""
+    """Only its name is needed. It is enabled unless told otherwise, or unless its code does not parse."""
     given = body()
     script = scripts.create(actor(), _changes(given), given.get("note", ""))
     return _whole(script, 201, url_for("api_scripts.show", script_id=script.id))
@@ -59,20 +63,17 @@ def create() -> Response:
 
 @bp.get("/scripts/<uuid:script_id>")
 @requires("scripts.read")
-@contract({200: ref("Script")}, tagged=True)
+@contract(_l("Get a script with its code"), {200: ref("Script")}, tagged=True)
 def show(script_id: UUID) -> Response:
-    """Get a script with its code."""
     return _whole(scripts.get(actor(), script_id))
 
 
 @bp.patch("/scripts/<uuid:script_id>")
 @requires("scripts.update")
-@contract({200: ref("Script")}, takes=takes(SCRIPT_MEMBERS | {"note": NOTE, "base_version": BASE_VERSION}),
-          refuses=(409,), tagged=True, conditional=True)  # fmt: skip
+@contract(_l("Change what is given of a script"), {200: ref("Script")}, refuses=(409,), tagged=True,
+          conditional=True, takes=takes(SCRIPT_MEMBERS | {"note": NOTE, "base_version": BASE_VERSION}))  # fmt: skip
 def update(script_id: UUID) -> Response:
-    """Change what is given of a script.
-
-    Other code, parameters or limits make a version. Code that does not parse is kept and disables the script."""
+    """Other code, parameters or limits make a version. Code that does not parse is kept and disables the script."""
     given = body()
     refuse_unless_matched(lambda: _tag(script_id))
     script = scripts.save(
@@ -83,9 +84,8 @@ def update(script_id: UUID) -> Response:
 
 @bp.delete("/scripts/<uuid:script_id>")
 @requires("scripts.delete")
-@contract({204: None}, conditional=True)
+@contract(_l("Delete a script: its triggers go, its history stays"), {204: None}, conditional=True)
 def delete(script_id: UUID) -> Response:
-    """Delete a script: its triggers go, its history stays."""
     refuse_unless_matched(lambda: _tag(script_id))
     scripts.delete(actor(), script_id)
     return gone()

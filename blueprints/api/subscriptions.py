@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from flask import Response, url_for
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
 from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
@@ -17,9 +18,8 @@ bp = api_blueprint("subscriptions")
 
 @bp.get("/scripts/<uuid:script_id>/subscriptions")
 @requires("scripts.read")
-@contract({200: ref("Subscriptions")})
+@contract(_l("List the subscriptions of a script, all on one page"), {200: ref("Subscriptions")})
 def index(script_id: UUID) -> Response:
-    """List the subscriptions of a script, all on one page."""
     scripts.get(actor(), script_id)
     rows = subscriptions.listed(actor(), script_id)
     return answer({"items": [subscriptions.as_json(row) for row in rows], "next_cursor": None})
@@ -27,9 +27,14 @@ def index(script_id: UUID) -> Response:
 
 @bp.post("/scripts/<uuid:script_id>/subscriptions")
 @requires("triggers.manage")
-@contract({201: ref("Subscription")}, takes=takes(SUBSCRIPTION_MEMBERS, "event_type"), refuses=(409,), tagged=True)
+@contract(
+    _l("Make a script run on events of a type that pass a filter"),
+    {201: ref("Subscription")},
+    takes=takes(SUBSCRIPTION_MEMBERS, "event_type"),
+    refuses=(409,),
+    tagged=True,
+)
 def create(script_id: UUID) -> Response:
-    """Make a script run on events of a type that pass a filter."""
     given = body()
     row = subscriptions.create(
         actor(), script_id, given["event_type"], given.get("filter"), enabled=given.get("enabled", True),
@@ -40,17 +45,21 @@ def create(script_id: UUID) -> Response:
 
 @bp.get("/scripts/<uuid:script_id>/subscriptions/<uuid:row_id>")
 @requires("scripts.read")
-@contract({200: ref("Subscription")}, tagged=True)
+@contract(_l("Get one subscription"), {200: ref("Subscription")}, tagged=True)
 def show(script_id: UUID, row_id: UUID) -> Response:
-    """Get one subscription."""
     return _whole(_of(script_id, row_id))
 
 
 @bp.patch("/scripts/<uuid:script_id>/subscriptions/<uuid:row_id>")
 @requires("triggers.manage")
-@contract({200: ref("Subscription")}, takes=takes(SUBSCRIPTION_MEMBERS), tagged=True, conditional=True)
+@contract(
+    _l("Change what is given of a subscription"),
+    {200: ref("Subscription")},
+    takes=takes(SUBSCRIPTION_MEMBERS),
+    tagged=True,
+    conditional=True,
+)
 def update(script_id: UUID, row_id: UUID) -> Response:
-    """Change what is given of a subscription."""
     given = body()
     refuse_unless_matched(lambda: _tag(script_id, row_id))
     return _whole(subscriptions.update(actor(), _of(script_id, row_id).id, given))
@@ -58,9 +67,8 @@ def update(script_id: UUID, row_id: UUID) -> Response:
 
 @bp.delete("/scripts/<uuid:script_id>/subscriptions/<uuid:row_id>")
 @requires("triggers.manage")
-@contract({204: None}, conditional=True)
+@contract(_l("Delete a subscription"), {204: None}, conditional=True)
 def delete(script_id: UUID, row_id: UUID) -> Response:
-    """Delete a subscription."""
     refuse_unless_matched(lambda: _tag(script_id, row_id))
     subscriptions.delete(actor(), _of(script_id, row_id).id)
     return gone()

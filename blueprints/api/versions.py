@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response
+from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
 from blueprints.api.protocol import answer, api_blueprint, body, query, tag_of
@@ -20,9 +21,13 @@ bp = api_blueprint("versions")
 
 @bp.get("/scripts/<uuid:script_id>/versions")
 @requires("scripts.read")
-@contract({200: ref("Versions")}, asks=PAGED)
+@contract(
+    _l("List the versions of a script, newest first, without their code"),
+    {200: ref("Versions")},
+    asks=PAGED,
+)
 def index(script_id: UUID) -> Response:
-    """List the versions of a script, newest first, without their code; of a deleted script too."""
+    """Those of a deleted script stay readable."""
     asked = query()
     scripts.get(actor(), script_id, deleted=True)
     found = versions.listed(actor(), script_id, _before(asked["cursor"]), asked["limit"] + 1)
@@ -33,20 +38,23 @@ def index(script_id: UUID) -> Response:
 
 @bp.get("/scripts/<uuid:script_id>/versions/<int:number>")
 @requires("scripts.read")
-@contract({200: ref("Version")})
+@contract(_l("Get one version of a script: its code, parameters, limits and triggers"), {200: ref("Version")})
 def show(script_id: UUID, number: int) -> Response:
-    """Get one version of a script: its code, parameters, limits and triggers."""
     scripts.get(actor(), script_id, deleted=True)
     return answer(version_whole(versions.get(actor(), script_id, number)))
 
 
 @bp.post("/scripts/<uuid:script_id>/versions/<int:number>/restore")
 @requires("scripts.update")
-@contract({200: ref("Script")}, takes=takes({"base_version": BASE_VERSION, "note": NOTE}), refuses=(409,), tagged=True)
+@contract(
+    _l("Make a new version of a script out of an old one"),
+    {200: ref("Script")},
+    takes=takes({"base_version": BASE_VERSION, "note": NOTE}),
+    refuses=(409,),
+    tagged=True,
+)
 def restore(script_id: UUID, number: int) -> Response:
-    """Make a new version of a script out of an old one.
-
-    Code, parameters and limits come back; triggers stay as they are."""
+    """Code, parameters and limits come back; triggers stay as they are."""
     given = body()
     script = scripts.restore(actor(), script_id, number, given.get("base_version"), given.get("note", ""))
     shown = script_whole(script)
@@ -55,9 +63,13 @@ def restore(script_id: UUID, number: int) -> Response:
 
 @bp.post("/scripts/validate")
 @requires("scripts.read")
-@contract({200: ref("Validation")}, takes=takes({"source": SCRIPT_MEMBERS["source"]}, "source"))
+@contract(
+    _l("Check code without keeping it"),
+    {200: ref("Validation")},
+    takes=takes({"source": SCRIPT_MEMBERS["source"]}, "source"),
+)
 def validate() -> Response:
-    """Check code without keeping it: syntax errors by the engine itself, and warnings of names that scripts do not have."""
+    """Syntax errors are the engine's own; names that scripts do not have are warnings."""
     source = body()["source"]
     if len(source.encode("utf-8", "surrogatepass")) > scripts.MAX_SOURCE_BYTES:
         raise Invalid("The code has more than %(most)s bytes.", field="source", most=scripts.MAX_SOURCE_BYTES)

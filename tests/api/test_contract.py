@@ -50,11 +50,12 @@ def test_the_document_is_there_for_everybody_and_its_schemas_are_schemas(app: Fl
     assert [ref for ref in refs if ref[1] not in answer.json["components"][ref[0]]] == []
 
 
-def test_every_operation_says_what_it_does_and_what_it_needs(routes: list[Any]) -> None:
+def test_every_operation_says_what_it_does_and_what_it_needs(app: Flask, routes: list[Any]) -> None:
     ids = [one.id for one in routes]
 
     assert len(ids) == len(set(ids))
-    assert [one.id for one in routes if not 10 <= len(one.summary) < 130] == []
+    with app.test_request_context():
+        assert [one.id for one in routes if not 10 <= len(str(one.contract.says)) < 130] == []
     assert [one.id for one in routes if not one.permission and "Needs `" not in one.more] == []
 
 

@@ -86,6 +86,29 @@ def test_poison_is_refused(api: Program, raw: bytes) -> None:
     assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
 
 
+def test_of_names_given_twice_the_last_counts_everywhere(
+    app: Flask, api: Program, subscription: dict[str, Any]
+) -> None:
+    raw = b'{"type": "order.created", "id": "twice", "data": {"total": 1, "total": 500}}'
+    headers = {**api._headers, "Content-Type": "application/json"}
+    answer = api._client.post("/api/v1/events", data=raw, headers=headers)
+
+    assert answer.json == {"id": "twice", "matched": 1}, "filters saw what the script will see"
+    assert api.post("/events", {"type": "order.created", "id": "twice", "data": {"total": 500}}).json == answer.json
+    assert api.post("/events", {"type": "order.created", "id": "twice", "data": {"total": 1}}).status_code == 422
+
+
+def test_more_than_fits_is_refused_before_it_is_read(api: Program) -> None:
+    assert api.post("/events", {"type": "order.created", "data": "x" * 500_001}).status_code == 422
+    assert api.post("/events", {"type": "order.created", "data": "x" * 3_000_000}).status_code == 413
+    for digits in (400, 5_000):  # no number that JavaScript knows
+        raw = b'{"type": "order.created", "data": ' + b"9" * digits + b"}"
+        answer = api._client.post(
+            "/api/v1/events", data=raw, headers={**api._headers, "Content-Type": "application/json"}
+        )
+        assert answer.status_code == 422, digits
+
+
 def test_a_dead_letter_is_listed_replayed_and_deleted(
     app: Flask, api: Program, script: dict[str, Any], alice: Person
 ) -> None:
