@@ -22,6 +22,7 @@ class Script(TenantOwned, Identified, Timestamped, Base):
         Index("ix_scripts_tenant_id_updated_at", "tenant_id", "updated_at", "id"),
         Index("ix_scripts_tenant_id_last_run_at", "tenant_id", "last_run_at", "last_status", "enabled", "id",
               sqlite_where=_ALIVE, postgresql_where=_ALIVE),
+        Index("ix_scripts_tenant_id_deleted_at", "tenant_id", "deleted_at", "enabled", "last_status", "id"),
         CheckConstraint("version >= 1", name="version_positive"),
         owner_fk(),
     )  # fmt: skip

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, select, true
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import aliased
 
 from models.base import db
 from models.execution import Execution
@@ -40,14 +39,31 @@ class Filters:
     state: str = ""  # enabled, disabled
 
 
+class Run(NamedTuple):
+    """As the database writes it in JSON."""
+
+    status: str
+    run_ms: int | None
+    at: str
+    hex: str
+
+    @property
+    def id(self) -> UUID:
+        return UUID(self.hex)
+
+    @property
+    def created_at(self) -> datetime:
+        return datetime.fromisoformat(self.at).replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class Row:
     script: Script
     triggers: dict[str, int] = field(default_factory=dict)
-    runs: list[Any] = field(default_factory=list)  # the newest first: status, run_ms, created_at, id
+    runs: list[Run] = field(default_factory=list)  # the newest first
 
     @property
-    def last(self) -> Any | None:
+    def last(self) -> Run | None:
         return self.runs[0] if self.runs else None
 
     @property
@@ -66,15 +82,31 @@ class Listed:
 
 def page(actor: Principal, filters: Filters, sort: str = "updated", number: int = 1) -> Listed:
     require(actor, "scripts.read")
-    conditions = _conditions(filters)
-    total = db.session.scalar(select(func.count(Script.id)).where(*conditions)) or 0
+    conditions, order = _conditions(filters), SORTS.get(sort, SORTS["updated"])
+    found, total = (_searched if filters.words else _listed)(conditions, order, max(number, 1))
     pages = max(1, -(-total // PER_PAGE))
     number = min(max(number, 1), pages)
-    query = select(Script).where(*conditions).order_by(*SORTS.get(sort, SORTS["updated"]))
-    found = list(db.session.scalars(query.limit(PER_PAGE).offset((number - 1) * PER_PAGE)))
     kinds, runs = triggers.kinds(script.id for script in found), _newest_runs(actor, [script.id for script in found])
     rows = [Row(script, kinds.get(script.id, {}), runs.get(script.id, [])) for script in found]
     return Listed(rows, number, pages, total)
+
+
+def _listed(conditions: list[ColumnElement[bool]], order: Any, number: int) -> tuple[list[Script], int]:
+    """That page, or the last; and how many there are in all."""
+    total = db.session.scalar(select(func.count(Script.id)).where(*conditions)) or 0
+    number = min(number, max(1, -(-total // PER_PAGE)))
+    query = select(Script).where(*conditions).order_by(*order).limit(PER_PAGE).offset((number - 1) * PER_PAGE)
+    return list(db.session.scalars(query)), total
+
+
+def _searched(conditions: list[ColumnElement[bool]], order: Any, number: int) -> tuple[list[Script], int]:
+    """The same, where conditions are slow: once everybody's text is read, both are known."""
+    query = select(Script.id, func.count().over()).where(*conditions).order_by(*order).limit(PER_PAGE)
+    rows = db.session.execute(query.offset((number - 1) * PER_PAGE)).all()
+    if not rows:
+        return _listed(conditions, order, number) if number > 1 else ([], 0)
+    found = select(Script).where(Script.id.in_([id_ for id_, _ in rows])).order_by(*order)
+    return list(db.session.scalars(found)), rows[0][1]
 
 
 def row(actor: Principal, script_id: UUID) -> Row:
@@ -178,31 +210,19 @@ def _has_tag(tag: str) -> ColumnElement[bool]:
     return cast(Script.tags, String).contains(json.dumps(tag), autoescape=True)
 
 
-def _newest_runs(actor: Principal, script_ids: list[UUID]) -> dict[UUID, list[Any]]:
-    """The newest runs of each script: a short walk along an index for each of them."""
+def _newest_runs(actor: Principal, script_ids: list[UUID]) -> dict[UUID, list[Run]]:
+    """The newest runs of each script: a short walk along an index for each of them, in one query."""
     if not script_ids or not actor.may("executions.read"):
         return {}
-    if not _on_postgresql():  # it knows no LATERAL, and has no way to the database that would cost anything
-        return {
-            script_id: list(db.session.execute(_newest(Execution.script_id == script_id))) for script_id in script_ids
-        }
-    newest = aliased(
-        Execution, _newest(Execution.script_id == Script.id, Execution.tenant_id == Script.tenant_id).lateral()
-    )
-    rows = db.session.execute(
-        select(newest.script_id, newest.status, newest.run_ms, newest.created_at, newest.id)
-        .select_from(Script).join(newest, true()).where(Script.id.in_(script_ids))
+    newest = (
+        select(Execution.status, Execution.run_ms, Execution.created_at, Execution.id)
+        .where(Execution.script_id == Script.id, Execution.tenant_id == Script.tenant_id)
+        .order_by(Execution.created_at.desc(), Execution.id.desc()).limit(BARS).correlate(Script).subquery()
     )  # fmt: skip
-    found: dict[UUID, list[Any]] = {}
-    for run in sorted(rows, key=lambda run: (run.created_at, run.id), reverse=True):
-        found.setdefault(run.script_id, []).append(run)
-    return found
-
-
-def _newest(*conditions: ColumnElement[bool]) -> Select[UUID, str, int | None, datetime, UUID, UUID]:
-    columns = (Execution.script_id, Execution.status, Execution.run_ms, Execution.created_at, Execution.id)
-    ordered = select(*columns, Execution.tenant_id).where(*conditions)
-    return ordered.order_by(Execution.created_at.desc(), Execution.id.desc()).limit(BARS)
+    row, rows = (func.json_build_array, func.json_agg) if _on_postgresql() else (func.json_array, func.json_group_array)
+    told = select(cast(rows(row(*newest.c)), String)).scalar_subquery()
+    found = db.session.execute(select(Script.id, told).where(Script.id.in_(script_ids)))
+    return {script_id: [Run(*run) for run in json.loads(text or "[]")] for script_id, text in found}
 
 
 def _on_postgresql() -> bool:
