@@ -6,6 +6,7 @@ The answer leaves from the workbench's own address, so a script does not decide 
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -18,6 +19,7 @@ MEMBERS = frozenset({"status", "headers", "body", "encoding"})
 MOST_HEADERS, MOST_HEADER_BYTES = 50, 16 * 1024
 STATUSES = {status.value for status in HTTPStatus if status >= 200}
 WITHOUT_BODY = frozenset({204, 205, 304})
+LATEST_S = 86_400
 
 # Between two programs on the way, or ours to say.
 HOP_BY_HOP = frozenset({
@@ -176,11 +178,16 @@ def _failure(run: Run) -> Refusal:
     if run.status == "refused" and code == "QUOTA_EXCEEDED":
         return Refusal(429, code, "The quota is used up.", execution_id=run.id, headers={"Retry-After": "60"})
     if run.status == "refused" and code == "INVALID_INPUT":
-        faults = error.get("details", {}).get("faults", [])
+        faults = (error.get("details") or {}).get("faults", [])
         errors = [{"field": str(fault.get("name", "")), "message": str(fault.get("message", ""))} for fault in faults]
         return Refusal(
             422, code, "The request does not fit the script's parameters.", execution_id=run.id, errors=errors
         )
+    after = (error.get("details") or {}).get("retry_after")
+    if isinstance(after, int | float):  # sdk.RetryAfter, or a limit of the SDK that the script left uncaught
+        seconds = str(min(LATEST_S, max(1, math.ceil(after))))
+        return Refusal(503, "RETRY_LATER", "The script asks to come again later.", execution_id=run.id,
+                       headers={"Retry-After": seconds})  # fmt: skip
     if run.status == "timed_out":
         return Refusal(504, "TIMEOUT", "The script did not answer in time.", execution_id=run.id)
     return Refusal(500, "SCRIPT_FAILED", "The script failed.", execution_id=run.id)

@@ -81,6 +81,28 @@ def test_headers_and_redirects_go_out_as_the_script_says(serve, world):
     assert answer.headers["Cache-Control"] == "max-age=60"
 
 
+def test_addresses_headers_and_queries_that_nobody_would_write_do_no_harm(serve, world, runs):
+    serve(path="orders/:id")
+    assert world.post("/hooks/acme/orders/7?a=%00").status_code == 400
+    assert world.post("/hooks/acme/orders/7?" + "&".join(f"a{n}=1" for n in range(1_500))).status_code in (400, 414)
+    seen = world.post(
+        "/hooks/acme/orders/%F0%9F%98%80?a=%ff&b&=c&__proto__=d", headers={"X-A": "\xff\xfe", "X_B": "c"}
+    ).json
+    assert seen["params"] == {"id": "😀"} and seen["query"] == {"a": "\ufffd", "b": "", "": "c", "__proto__": "d"}
+    assert seen["headers"]["x-a"] == "ÿþ"
+    assert len(runs()) == 1
+
+
+def test_what_our_own_pages_are_told_never_leaves_by_an_endpoint(serve, world, alice, sign_in, app):
+    serve("return {headers: {'Content-Type': 'text/html'}, body: 'x'}")
+    browser = sign_in(alice)
+    with browser.client.session_transaction() as session:
+        session["_flashes"] = [("ok", "a message for Alice")]
+    answer = browser.client.post("/hooks/acme/orders", headers={"HX-Request": "true"})
+    assert answer.data == b"x" and "Alice" not in str(answer.headers) and "Set-Cookie" not in answer.headers
+    assert "a message for Alice" in browser.get("/profile").text
+
+
 HARMFUL = [
     "{status: 199}", "{status: 600}", "{status: 100}", "{status: 200.5}", "{status: -1}",
     "{headers: {'Set-Cookie': 'dastgoh_session=x'}}", "{headers: {'set-cookie': 'a=b'}}", "{headers: {Connection: 'close'}}",
@@ -131,6 +153,13 @@ def test_a_failing_script_says_which_run_it_was_and_nothing_else(serve, world, r
         "detail": "The script failed.", "execution_id": str(run.id), "request_id": answer.headers["X-Request-Id"],
     }  # fmt: skip
     assert b"hunter2" not in answer.data
+
+
+def test_a_script_can_ask_to_be_called_again_later(serve, world):
+    serve("throw new sdk.RetryAfter(29.5, 'the bank is closed')")
+    answer = world.post("/hooks/acme/orders")
+    assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "RETRY_LATER", "30")
+    assert "bank" not in answer.text
 
 
 def test_a_script_that_takes_too_long_is_stopped_and_answered_for(serve, world, runs):
