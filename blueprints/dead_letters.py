@@ -97,11 +97,19 @@ def _page(letter_id: UUID, text: str | None = None, problem: str = "") -> str:
 
 
 def _wanted(given: Any) -> Filters:
+    """What cannot be read is refused: taken for no filter it would mean every letter there is."""
     return Filters(
-        script_id=given.get("script", type=UUID), code=given.get("code", "")[:30],
+        script_id=_script(given.get("script", "")), code=given.get("code", "")[:30],
         frame=given["frame"][:200] if "frame" in given else None, event_type=given.get("type", "").strip()[:200],
         state=given.get("state", "open"), since=start_of(given.get("since", "")), until=start_of(given.get("until", ""), days=1),
     )  # fmt: skip
+
+
+def _script(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Invalid("There is no such choice.", field="script") from None
 
 
 def _kept(given: Any) -> dict[str, Any]:

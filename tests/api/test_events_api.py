@@ -101,12 +101,9 @@ def test_of_names_given_twice_the_last_counts_everywhere(
 def test_more_than_fits_is_refused_before_it_is_read(api: Program) -> None:
     assert api.post("/events", {"type": "order.created", "data": "x" * 500_001}).status_code == 422
     assert api.post("/events", {"type": "order.created", "data": "x" * 3_000_000}).status_code == 413
-    for digits in (400, 5_000):  # no number that JavaScript knows
-        raw = b'{"type": "order.created", "data": ' + b"9" * digits + b"}"
-        answer = api._client.post(
-            "/api/v1/events", data=raw, headers={**api._headers, "Content-Type": "application/json"}
-        )
-        assert answer.status_code == 422, digits
+    raw = b'{"type": "order.created", "data": ' + b"9" * 5_000 + b"}"  # a number that takes long to read
+    headers = {**api._headers, "Content-Type": "application/json"}
+    assert api._client.post("/api/v1/events", data=raw, headers=headers).status_code == 422
 
 
 def test_a_dead_letter_is_listed_replayed_and_deleted(

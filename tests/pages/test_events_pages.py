@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
 
 from blueprints.forms import filters as builder
 from models import DeadLetter, Event, Execution, OutboxEntry, Subscription, db
@@ -335,7 +336,9 @@ def test_dead_letters_are_found_by_day_type_and_error_and_replayed_as_found(
     ):
         assert "No dead letters" in browser.get("/dead-letters", query_string=miss).text, miss
         assert browser.post("/dead-letters/replay", **miss, version="current").status_code == 303
-    assert browser.get("/dead-letters?since=yesterday").status_code == 422
+    for unreadable in ({"since": "yesterday"}, {"until": "9999-12-31"}, {"script": "all-of-them"}):
+        assert browser.get("/dead-letters", query_string=unreadable).status_code == 422, unreadable
+        assert browser.post("/dead-letters/replay", **unreadable, version="current").status_code == 422, unreadable
     page = browser.get("/dead-letters", query_string=days).text
     assert f'name="since" value="{days["since"]}"' in page.partition("Replay all on current")[0].rpartition("<form")[2]
 
@@ -348,13 +351,29 @@ def test_dead_letters_are_found_by_day_type_and_error_and_replayed_as_found(
 
 def test_a_dead_letter_is_corrected_or_settled(world: World, alice: Person, sign_in: SignIn) -> None:
     browser, address = sign_in(alice), f"/dead-letters/{world.letter.id}"
-    browser.get(address)
-    assert browser.post(f"{address}/edited", data="{oops").status_code == 422
+    for poison in ("{oops", "NaN", '{"a": 1e999}', '"' + "x" * 500_001 + '"', "[" * 3_000 + "]" * 3_000, '"\\u0000"'):
+        browser.get(address)
+        assert browser.post(f"{address}/edited", data=poison).status_code == 422, poison[:20]
     browser.get(address)
     assert browser.post(f"{address}/resolve", note="paid by hand").status_code == 303
     assert "paid by hand" in browser.get(address).text
     browser.get(address)
     assert browser.post(f"{address}/resolve").status_code == 409
+
+
+def test_a_corrected_letter_is_delivered_once(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/dead-letters/{world.letter.id}"
+    browser.get(address)
+    answer = browser.post(f"{address}/edited", data='{"total": 151, "client": "Мебель"}')
+    assert answer.status_code == 303 and "/executions/" in answer.headers["Location"]
+    with world.bound():
+        run = db.session.scalars(select(Execution).where(Execution.trigger == "replay")).one()
+        event = db.session.get(Event, run.event_id, options=[undefer(Event.data)])
+        assert (event.data, event.source) == ({"total": 151, "client": "Мебель"}, "replay")
+        assert db.session.scalar(select(func.count(Execution.id)).where(Execution.event_id == event.id)) == 1
+    browser.get("/profile")
+    assert browser.post(f"{address}/edited", data="{}").status_code == 409
+    assert browser.post(f"{address}/replay").status_code == 409
 
 
 def test_the_pages_speak_three_languages(world: World, alice: Person, sign_in: SignIn) -> None:

