@@ -107,7 +107,9 @@ def _database_error(error: OperationalError) -> AnyResponse:
     g.database_away = True  # what shows the page must not ask it again
     log.error("the database does not answer", exc_info=error)
     db.session.rollback()
-    return _answer(503, _("The database is busy or away. Try again in a moment."), "UNAVAILABLE")
+    answer = _answer(503, _("The database is busy or away. Try again in a moment."), "UNAVAILABLE")
+    answer.headers["Retry-After"] = "5"
+    return answer
 
 
 def _unexpected(error: Exception) -> AnyResponse:

@@ -13,8 +13,9 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
@@ -86,13 +87,18 @@ class Dastgoh:
             except HTTPError as refusal:
                 with refusal:
                     problem, pause = Problem(refusal.code, _said(refusal)), refusal.headers.get("Retry-After")
-                if attempt == ATTEMPTS or problem.status not in (429, 503) or problem.execution_id:
+                if attempt == ATTEMPTS or problem.execution_id or not _passes(problem.status, attempt):
                     raise problem from None
                 time.sleep(min(float(pause or attempt), LONGEST_PAUSE_S))
-            except URLError:
+            except (OSError, HTTPException):  # no connection, or one that broke off: nobody knows what was done
                 if attempt == ATTEMPTS:
                     raise
                 time.sleep(0.5 * 2**attempt)
+
+
+def _passes(status: int, attempt: int) -> bool:
+    """Too busy; or the first attempt, whose answer we did not get, still goes on."""
+    return status in (429, 503) or (status == 409 and attempt > 1)
 
 
 def _said(refusal: HTTPError) -> dict[str, Any]:

@@ -92,6 +92,25 @@ def test_a_refusal_that_passes_is_waited_for(
     assert pauses == [2.0, 2.0]
 
 
+def test_what_was_done_before_the_connection_broke_is_not_done_again(
+    client: Any, dastgoh_module: ModuleType, pricing: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dastgoh_module.time, "sleep", lambda _seconds: None)
+    send, lost = dastgoh_module.urlopen, iter([True])
+
+    def unreliable(request: Any, timeout: float) -> Any:
+        answer = send(request, timeout=timeout)
+        if next(lost, False):
+            answer.close()
+            raise ConnectionResetError
+        return answer
+
+    monkeypatch.setattr(dastgoh_module, "urlopen", unreliable)
+
+    assert client.run("Price an order", {"total": 10}) == 9
+    assert len(list(client.pages("/executions"))) == 1
+
+
 @pytest.mark.parametrize("page", ["embedding.md", "api.md"])
 def test_the_recipes_of_the_documentation_work(
     page: str, address: str, api: Program, pricing: dict[str, Any], script: dict[str, Any]

@@ -69,6 +69,7 @@ def _found(event: events.ScenarioFinished) -> Iterator[str]:
                 yield f"{event.phase.value} {case.operation.label}: {check.name}: {check.failure_info.failure}\n{check.failure_info.code_sample}"
 
 
+@pytest.mark.slow
 def test_no_operation_does_what_the_document_does_not_say(address: str, api: Program, script: dict[str, Any]) -> None:
     found = list(failures(address, api._headers["Authorization"], examples=5, stories=8))
     assert not found, "\n\n".join(found)
