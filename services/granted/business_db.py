@@ -1,11 +1,10 @@
 """The business database as scripts get it: one per process, and from it one handle per run, bound to the run's tenant."""
 
-import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
-from threading import Lock, RLock, Timer
+from threading import Lock
 from typing import Any
 
 from sqlalchemy.engine import make_url
@@ -13,12 +12,13 @@ from sqlalchemy.engine import make_url
 from runtime.errors import HostError
 from runtime.host import current_call
 from services.granted.business_catalog import Catalog
-from services.granted.business_link import Backend, DbLimits, Link, Rows, timed_out
+from services.granted.business_link import Backend, DbLimits, Link, Rows
 from services.granted.business_pool import Pool
 from services.granted.business_postgres import PostgresBackend
 from services.granted.business_sqlite import SqliteBackend
+from services.granted.business_transaction import Transaction, in_time
 from services.granted.business_values import Parameters, bind, invalid
-from services.granted.deadline import Deadline, RunningCall, TimeUp
+from services.granted.deadline import Deadline, RunningCall
 from services.granted.sql_guard import Guarded, SqlGuard
 
 _CATALOG_SECONDS = 60.0
@@ -174,7 +174,7 @@ class BusinessDb:
                 raise _refused(
                     "A transaction is already open in this run; transactions cannot be nested or run side by side"
                 )
-            with _in_time(self._database.limits):
+            with in_time(self._database.limits):
                 self._transaction = Transaction(self._database, self._tenant, deadline)
             return self._transaction.id
 
@@ -188,7 +188,7 @@ class BusinessDb:
         return _outcome(guarded, self._in_transaction(tx_id, guarded, params))
 
     def commit(self, tx_id: str) -> None:
-        with _in_time(self._database.limits):
+        with in_time(self._database.limits):
             self._end(tx_id).commit(self._deadline())
 
     def rollback(self, tx_id: str) -> None:
@@ -208,7 +208,7 @@ class BusinessDb:
     def _run(self, prepared: Prepared, guarded: Guarded, params: Parameters) -> Rows:
         self._refuse_if_closed()
         values, deadline = bind(guarded, params, self._tenant), self._deadline()
-        with _in_time(self._database.limits):
+        with in_time(self._database.limits):
             with self._database.link(prepared, self._tenant, not guarded.is_change, deadline) as link:
                 link.begin(not guarded.is_change, deadline)
                 rows = link.run(guarded, values, deadline)
@@ -219,15 +219,15 @@ class BusinessDb:
         values = bind(guarded, params, self._tenant)
         with self._lock:
             transaction = self._known(tx_id)
-        with _in_time(self._database.limits):
+        with in_time(self._database.limits):
             return transaction.run(guarded, values, self._deadline())
 
-    def _known(self, tx_id: str) -> "Transaction":
+    def _known(self, tx_id: str) -> Transaction:
         if self._transaction is None or self._transaction.id != tx_id:
             raise invalid("This transaction is over")
         return self._transaction
 
-    def _end(self, tx_id: str) -> "Transaction":
+    def _end(self, tx_id: str) -> Transaction:
         with self._lock:
             transaction, self._transaction = self._known(tx_id), None
             return transaction
@@ -235,67 +235,6 @@ class BusinessDb:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise HostError("CANCELLED", "The run is over")
-
-
-class Transaction:
-    """Holds one connection until it ends; ends by itself when it takes too long."""
-
-    def __init__(self, database: BusinessDatabase, tenant: Any, deadline: Deadline) -> None:
-        self.id = secrets.token_hex(8)
-        self._database = database
-        self._lock = RLock()
-        self._link: Link | None = database.take(database.prepared(), tenant, False, deadline)
-        try:
-            self._link.begin(False, deadline)
-        except BaseException:
-            self._release()
-            raise
-        self._alarm = Timer(database.limits.transaction_seconds, self.abandon)
-        self._alarm.daemon = True
-        self._alarm.start()
-
-    def run(self, guarded: Guarded, values: Sequence[Any], deadline: Deadline) -> Rows:
-        with self._lock:
-            return self._open_link().run_undoable(guarded, values, deadline)
-
-    def commit(self, deadline: Deadline) -> None:
-        with self._lock:
-            try:
-                self._open_link().commit(deadline)
-            finally:
-                self._release()
-
-    def rollback(self) -> None:
-        with self._lock:
-            self._release()
-
-    def abandon(self) -> None:
-        link = self._link
-        if link is not None:
-            with suppress(Exception):
-                link.interrupt()
-        self.rollback()
-
-    def _open_link(self) -> Link:
-        if self._link is None:
-            seconds = self._database.limits.transaction_seconds
-            raise HostError("DB_TIMEOUT", f"The transaction was rolled back: it may take {seconds:g} s", retryable=True)
-        return self._link
-
-    def _release(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            self._database.give_back(link)
-        if alarm := getattr(self, "_alarm", None):
-            alarm.cancel()
-
-
-@contextmanager
-def _in_time(limits: DbLimits) -> Iterator[None]:
-    try:
-        yield
-    except TimeUp:
-        raise timed_out(limits.seconds) from None
 
 
 def _refused(message: str) -> HostError:

@@ -4,22 +4,21 @@ Each transaction sets, for itself alone, the operator's role (not the owner of t
 tenant for the policies, and the timeouts. `search_path` holds pg_catalog only: a name without a schema can never be a table.
 """
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, cast
 
 import psycopg
 from psycopg import sql
 from psycopg.abc import RV, PQGen
-from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import READY_NONE
 
 from runtime.errors import HostError, clipped
 from services.granted.business_catalog import Catalog, visible
 from services.granted.business_link import Collector, DbLimits, Link, Rows, too_large
-from services.granted.business_values import as_bytes, decimal_number, float_number, invalid, json_value, whole_number
+from services.granted.business_postgres_values import LOADERS, parameter
+from services.granted.business_values import invalid
 from services.granted.deadline import Deadline, TimeUp
 from services.granted.sql_dialects import POSTGRES
 from services.granted.sql_guard import Guarded
@@ -137,7 +136,7 @@ class PostgresLink:
         self._role = role
         self._tenant: Any = None
         db.prepare_threshold = None
-        for loaded, type_names in _LOADERS.items():
+        for loaded, type_names in LOADERS.items():
             for name in type_names:
                 db.adapters.register_loader(name, loaded)
 
@@ -182,7 +181,7 @@ class PostgresLink:
                 self._db.close()
 
     def run(self, statement: Guarded, values: Sequence[Any], deadline: Deadline) -> Rows:
-        bound = [_parameter(value) for value in values]
+        bound = [parameter(value) for value in values]
         self._db.deadline = deadline
         with _safely(self._limits), psycopg.RawCursor(self._db) as cursor:
             if not statement.returns_rows:
@@ -249,51 +248,6 @@ def _narrow(statement: Guarded, limits: DbLimits) -> str:
         return f'WITH "dastgoh result" AS ({statement.sql}) SELECT "dastgoh result".* FROM "dastgoh result" WHERE {condition}'
     source = f'FROM ({statement.sql}) AS "dastgoh result"'
     return f'SELECT "dastgoh result".* {source} WHERE {condition} LIMIT {limits.rows + 1}'
-
-
-def _loader(convert: Callable[[str], Any]) -> type[Loader]:
-    class Converted(Loader):
-        def load(self, data: Any) -> Any:
-            return convert(bytes(data).decode())
-
-    return Converted
-
-
-def _moment(text: str) -> str:
-    """`2026-11-21 12:30:00.5+00` as ISO 8601: 2026-11-21T12:30:00.5Z."""
-    return text.replace(" ", "T", 1).replace("+00", "Z") if text[:1].isdigit() else text
-
-
-def _bytea(text: str) -> dict[str, str]:
-    return as_bytes(bytes.fromhex(text.removeprefix("\\x")))
-
-
-# Every type not named here comes as the text PostgreSQL shows.
-_LOADERS: dict[type[Loader], tuple[str, ...]] = {
-    _loader(lambda text: whole_number(int(text))): ("int2", "int4", "int8", "oid"),
-    _loader(decimal_number): ("numeric",),
-    _loader(lambda text: float_number(float(text))): ("float4", "float8"),
-    _loader(lambda text: text == "t"): ("bool",),
-    _loader(_moment): ("timestamp", "timestamptz"),
-    _loader(_bytea): ("bytea",),
-    _loader(json_value): ("json", "jsonb"),
-    _loader(str): ("date", "time", "timetz", "interval", "uuid", "inet", "cidr", "text", "varchar", "bpchar", "name"),
-}
-
-
-def _parameter(value: Any) -> Any:
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return _array(value) if isinstance(value, list) else value
-
-
-def _array(items: list[Any]) -> list[Any]:
-    kinds = {type(item) for item in items if item is not None}
-    if kinds <= {int, float} and float in kinds:
-        return [None if item is None else float(item) for item in items]
-    if len(kinds) > 1 or kinds & {dict}:
-        raise invalid("An array parameter holds values of one simple kind; pass JSON.stringify(value) for JSON")
-    return [_array(item) if isinstance(item, list) else item for item in items]
 
 
 @contextmanager

@@ -8,18 +8,19 @@ reach a stranger's row; the names of the views are random and never leave this p
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from runtime.errors import HostError
-from services.granted.business_catalog import Catalog, visible
+from services.granted.business_catalog import Catalog
 from services.granted.business_link import Collector, DbLimits, Link, Rows
+from services.granted.business_sqlite_catalog import read_catalog
 from services.granted.business_values import as_bytes, float_number, invalid, whole_number
 from services.granted.deadline import Deadline, TimeUp
 from services.granted.sql_dialects import SQLITE
 from services.granted.sql_guard import Guarded
-from services.granted.sql_tenant import in_the_authors_names
+from services.granted.sql_tenant import in_the_authors_names, needle_name
 
 _STEPS_BETWEEN_GLANCES = 2_000
 _LIMITS = {
@@ -56,25 +57,8 @@ class SqliteBackend:
         return "temp", f"{self._secret}_"
 
     def read_catalog(self, tenant_column: str, denied: Sequence[str]) -> Catalog:
-        db = self._connect(read_only=True)
-        try:
-            listed = db.execute(
-                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
-            ).fetchall()
-            names = [name for (name,) in listed if not name.lower().startswith("sqlite_")]
-            columns = {name: _columns(db, name) for name in names}
-            tenant = tenant_column.lower()
-            tables = visible(columns, tenant, denied, str.lower)
-            return Catalog(
-                schema="main",
-                tenant_column=tenant,
-                tables=tables,
-                loose_keys=tuple(_loose_keys(db, tables, tenant)),
-                relatives=_relatives(db, names),
-                triggers=frozenset(n for (n,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")),
-            )
-        finally:
-            db.close()
+        with closing(self._connect(read_only=True)) as db:
+            return read_catalog(db, tenant_column, denied)
 
     def open(self, catalog: Catalog, read_only: bool) -> Link:
         db = self._connect(read_only)
@@ -105,7 +89,7 @@ class SqliteLink:
         self._stopped_by: BaseException | None = None
         self._statement: Guarded | None = None
         self._readable: frozenset[str] = frozenset()
-        self._lock = Lock()
+        self._functions = SQLITE.functions | _OPERATORS | {needle_name(f"{secret}_")}
         self.usable = True
         self._build_walls(read_only)
 
@@ -113,6 +97,7 @@ class SqliteLink:
         db = self._db
         db.text_factory = _text
         db.create_function(f"{self._secret}_tenant", 0, lambda: self._tenant, deterministic=True)
+        db.create_function(needle_name(f"{self._secret}_"), 2, _needle, deterministic=True)
         for pragma in ("trusted_schema = OFF", "foreign_keys = ON", "recursive_triggers = ON", "temp_store = FILE"):
             db.execute(f"PRAGMA {pragma}")
         db.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()  # creating them is not for scripts
@@ -220,7 +205,7 @@ class SqliteLink:
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return True
         if action == sqlite3.SQLITE_FUNCTION:
-            return from_wall or second in SQLITE.functions or second in _OPERATORS
+            return from_wall or second in self._functions
         if action == sqlite3.SQLITE_READ:
             return self._may_read(first, db, from_wall)
         if action in _WRITES and self._statement is not None and self._statement.is_change:
@@ -248,49 +233,6 @@ def _walls_around(table: str, tenant_column: str, secret: str) -> Iterator[str]:
         )
 
 
-def _columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
-    return {name.lower(): kind for name, kind in db.execute("SELECT name, type FROM pragma_table_xinfo(?)", (table,))}
-
-
-def _foreign_keys(db: sqlite3.Connection, table: str) -> dict[int, tuple[str, list[str]]]:
-    keys: dict[int, tuple[str, list[str]]] = {}
-    for number, parent, column in db.execute('SELECT id, "table", "from" FROM pragma_foreign_key_list(?)', (table,)):
-        keys.setdefault(number, (parent, []))[1].append(column.lower())
-    return keys
-
-
-def _relatives(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, frozenset[str]]:
-    near: dict[str, set[str]] = {name: set() for name in names}
-    for child in names:
-        for parent, _ in _foreign_keys(db, child).values():
-            near[child].add(parent)
-            near.setdefault(parent, set()).add(child)
-    return {name: _reached(name, near) for name in near}
-
-
-def _reached(start: str, near: dict[str, set[str]]) -> frozenset[str]:
-    seen, todo = {start}, [start]
-    while todo:
-        fresh = near.get(todo.pop(), set()) - seen
-        seen |= fresh
-        todo += fresh
-    return frozenset(seen)
-
-
-def _loose_keys(db: sqlite3.Connection, tables: dict[str, Any], tenant: str) -> Iterator[str]:
-    for key, table in tables.items():
-        for parent, columns in _foreign_keys(db, table.name).values():
-            if parent.lower() in tables and tenant not in columns:
-                yield f"{table.name} ({', '.join(columns)}) refers to {parent}"
-        unique = db.execute(
-            "SELECT name FROM pragma_index_list(?) WHERE \"unique\" AND origin <> 'pk'", (key,)
-        ).fetchall()
-        for (index,) in unique:
-            columns = [str(c).lower() for (c,) in db.execute("SELECT name FROM pragma_index_info(?)", (index,))]
-            if tenant not in columns:
-                yield f"{table.name} ({', '.join(columns)}) is unique"
-
-
 def _text(raw: bytes) -> str | bytes:
     """SQLite does not check that text is UTF-8; what is not comes through as bytes."""
     try:
@@ -313,12 +255,20 @@ def _parameter(value: Any) -> Any:
     return value
 
 
+def _needle(value: Any, longest: int) -> Any:
+    if isinstance(value, (str, bytes)) and len(value) > longest:
+        raise ValueError
+    return value
+
+
 def _explained(error: sqlite3.Error, prefix: str) -> HostError:
     """SQLite names tables and columns in its messages, never values; its own words are kept for the common cases."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     text = str(error)
     if code & 0xFF == sqlite3.SQLITE_AUTH or "prohibited" in text or "not authorized" in text:
         return HostError("DB_FORBIDDEN", "The database does not let scripts do this", retryable=False)
+    if text == "user-defined function raised exception":
+        return HostError("DB_ROW_LIMIT", "What a function looks for in a text is too long", retryable=False)
     if text == "another tenant":
         return HostError("DB_FORBIDDEN", "The statement would change another tenant's row", retryable=False)
     if code & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE):

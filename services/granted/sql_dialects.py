@@ -33,6 +33,7 @@ def _as_written(operator: str) -> Callable[..., str]:
 class BusinessPostgres(Postgres):
     class Tokenizer(Postgres.Tokenizer):
         HEREDOC_STRINGS: list[str] = []
+        KEYWORDS = {word: kind for word, kind in Postgres.Tokenizer.KEYWORDS.items() if word != "?::"}
         SINGLE_TOKENS = {**Postgres.Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER}
 
     class Parser(Postgres.Parser):
@@ -57,6 +58,8 @@ class BusinessPostgres(Postgres):
             exp.JSONExtract: _as_written("->"),
             exp.JSONExtractScalar: _as_written("->>"),
             exp.Pow: _as_written("^"),
+            exp.Neg: lambda self, node: f"- {self.sql(node, 'this')}",  # `~-` would be one operator
+            exp.BitwiseNot: lambda self, node: f"~ {self.sql(node, 'this')}",
         }
 
 
@@ -171,36 +174,8 @@ KEYWORDS = frozenset({
 })  # fmt: skip
 # Bare words, by the node they may stand in.
 _UNITS = frozenset(
-    [
-        "YEAR",
-        "MONTH",
-        "DAY",
-        "HOUR",
-        "MINUTE",
-        "SECOND",
-        "WEEK",
-        "QUARTER",
-        "DECADE",
-        "CENTURY",
-        "MILLENNIUM",
-        "DOW",
-        "ISODOW",
-        "DOY",
-        "ISOYEAR",
-        "EPOCH",
-        "MILLISECONDS",
-        "MICROSECONDS",
-        "MILLISECOND",
-        "MICROSECOND",
-        "TIMEZONE",
-        "YEARS",
-        "MONTHS",
-        "DAYS",
-        "HOURS",
-        "MINUTES",
-        "SECONDS",
-        "WEEKS",
-    ]
+    """YEAR MONTH DAY HOUR MINUTE SECOND WEEK QUARTER DECADE CENTURY MILLENNIUM DOW ISODOW DOY ISOYEAR EPOCH
+    MILLISECONDS MICROSECONDS MILLISECOND MICROSECOND TIMEZONE YEARS MONTHS DAYS HOURS MINUTES SECONDS WEEKS""".split()
 )
 WORDS: dict[type[Any], frozenset[str]] = {
     exp.Extract: _UNITS,
@@ -213,36 +188,10 @@ WORDS: dict[type[Any], frozenset[str]] = {
 }
 
 _POSTGRES_TYPES = frozenset(
-    [
-        "BOOLEAN",
-        "SMALLINT",
-        "INT",
-        "BIGINT",
-        "DECIMAL",
-        "FLOAT",
-        "DOUBLE",
-        "TEXT",
-        "VARCHAR",
-        "CHAR",
-        "BPCHAR",
-        "DATE",
-        "TIME",
-        "TIMETZ",
-        "TIMESTAMP",
-        "TIMESTAMPTZ",
-        "TIMESTAMPNTZ",
-        "INTERVAL",
-        "UUID",
-        "JSON",
-        "JSONB",
-        "VARBINARY",
-        "ARRAY",
-        "INET",
-    ]
+    """BOOLEAN SMALLINT INT BIGINT DECIMAL FLOAT DOUBLE TEXT VARCHAR CHAR BPCHAR DATE TIME TIMETZ TIMESTAMP TIMESTAMPTZ
+    TIMESTAMPNTZ INTERVAL UUID JSON JSONB VARBINARY ARRAY INET""".split()
 )
-_SQLITE_TYPES = frozenset(
-    ["SMALLINT", "INT", "BIGINT", "DOUBLE", "FLOAT", "TEXT", "VARCHAR", "CHAR", "BLOB", "VARBINARY", "DECIMAL"]
-)
+_SQLITE_TYPES = frozenset("""SMALLINT INT BIGINT DOUBLE FLOAT TEXT VARCHAR CHAR BLOB VARBINARY DECIMAL""".split())
 
 _AGGREGATES = "count sum avg min max"
 _WINDOW = "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value"
@@ -269,29 +218,10 @@ _POSTGRES_FUNCTIONS = frozenset(
     array_ndims array_lower array_upper cardinality generate_subscripts trim_array gen_random_uuid""".split()
 )
 _POSTGRES_TABLE_FUNCTIONS = frozenset(
-    [
-        "generate_series",
-        "unnest",
-        "json_each",
-        "json_each_text",
-        "jsonb_each",
-        "jsonb_each_text",
-        "json_object_keys",
-        "jsonb_object_keys",
-        "json_array_elements",
-        "json_array_elements_text",
-        "jsonb_array_elements",
-        "jsonb_array_elements_text",
-        "json_to_record",
-        "jsonb_to_record",
-        "json_to_recordset",
-        "jsonb_to_recordset",
-        "regexp_split_to_table",
-        "string_to_table",
-        "jsonb_path_query",
-        "regexp_matches",
-        "generate_subscripts",
-    ]
+    """generate_series unnest json_each json_each_text jsonb_each jsonb_each_text json_object_keys jsonb_object_keys
+    json_array_elements json_array_elements_text jsonb_array_elements jsonb_array_elements_text json_to_record
+    jsonb_to_record json_to_recordset jsonb_to_recordset regexp_split_to_table string_to_table jsonb_path_query
+    regexp_matches generate_subscripts""".split()
 )
 _SQLITE_FUNCTIONS = frozenset(
     f"""{_AGGREGATES} {_WINDOW}
@@ -318,6 +248,8 @@ class Language:
     hidden_columns: frozenset[str]
     folds_case: Callable[[exp.Identifier], str]
     with_sees_itself: bool  # SQLite looks up a CTE name among all its siblings, PostgreSQL only after WITH RECURSIVE
+    # Functions that compare every place of one text with all of another, which nothing interrupts: how long that one may be.
+    longest_needles: Mapping[str, int]
 
     @property
     def is_sqlite(self) -> bool:
@@ -338,6 +270,7 @@ POSTGRES = Language(
     hidden_columns=frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}),
     folds_case=lambda name: name.this if name.quoted else _ascii_lower(name.this),
     with_sees_itself=False,
+    longest_needles={},  # the server has processes of its own; see docs/business-database.md
 )
 SQLITE = Language(
     name="SQLite",
@@ -349,4 +282,5 @@ SQLITE = Language(
     hidden_columns=frozenset({"rowid", "_rowid_", "oid"}),
     folds_case=lambda name: name.this,
     with_sees_itself=True,
+    longest_needles={"instr": 1000, "replace": 1000, "json_patch": 1000, "trim": 100, "ltrim": 100, "rtrim": 100},
 )

@@ -48,6 +48,7 @@ class TenantLimiter:
         """Rewrites the tree in place; gives the table a change goes to."""
         self._number_parameters(tree)
         self._forget_schemas(tree)
+        self._bound_needles(tree)
         if not isinstance(tree, (exp.Insert, exp.Update, exp.Delete)):
             self._walk(exp.Paren(this=tree), {})
             return None
@@ -117,6 +118,13 @@ class TenantLimiter:
                 f"the column {self.catalog.tenant_column} to be one of them."
             )
         return table
+
+    def _bound_needles(self, tree: exp.Expr) -> None:
+        for call in tree.find_all(exp.Anonymous):
+            longest = self.language.longest_needles.get(call.name)
+            if longest and len(call.expressions) > 1:
+                needle = call.expressions[1]
+                needle.replace(needle_check(self.prefix, needle.copy(), longest))
 
     # Reading
 
@@ -275,6 +283,15 @@ class TenantLimiter:
         if conflict.expressions:
             self._check_assignments(conflict.expressions)
             self._add_condition(conflict, target.alias_or_name)
+
+
+def needle_name(prefix: str) -> str:
+    return f"{prefix}needle"
+
+
+def needle_check(prefix: str, needle: exp.Expr, longest: int) -> exp.Expr:
+    """The needle itself, where the connection's function of that name finds it short enough."""
+    return exp.Anonymous(this=needle_name(prefix), expressions=[needle, exp.Literal.number(longest)])
 
 
 def _offset(mark: exp.Expr) -> int:

@@ -1,5 +1,6 @@
 """sdk.db's grant, used as a run uses it: queries, changes, transactions, limits, values."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -84,6 +85,14 @@ def test_it_answers_the_queries_people_write(world: World) -> None:
     assert db.query("SELECT name FROM clients WHERE false") == []
 
 
+def test_postgresql_takes_its_own_way_to_write_things(world: World) -> None:
+    if world.is_sqlite:
+        pytest.skip("about PostgreSQL's syntax")
+    assert world.acme.query("SELECT ?::int + 1 AS a, ~ -1 AS b, - ~ -2 AS c, 'x' || ?::text AS d", [1, "y"]) == [
+        {"a": 2, "b": 0, "c": -1, "d": "xy"}
+    ]
+
+
 def test_results_are_called_what_the_author_called_them(world: World) -> None:
     [row] = world.acme.query("SELECT max(total), o.status FROM orders o GROUP BY o.status LIMIT 1")
     assert list(row) == (["max(total)", "status"] if world.is_sqlite else ["max", "status"])
@@ -118,6 +127,37 @@ def test_changes_are_there_for_the_next_run(world: World) -> None:
     world.acme.execute("UPDATE products SET stock = 1")
     world.acme.close()
     assert world.database.for_tenant(ACME).query("SELECT DISTINCT stock FROM products") == [{"stock": 1}]
+
+
+LONG = "a" * 1_000_000
+SEARCHES = [
+    ("SELECT instr(?, ?) AS x", [LONG, "a" * 500_000 + "b"]),
+    ("SELECT length(replace(?, ?, '')) AS x", [LONG, "a" * 500_000 + "b"]),
+    ("SELECT length(trim(?, ?)) AS x", ["b" * 400_000, "a" * 300_000 + "b"]),
+    ("SELECT length(json_patch(?, ?)) AS x", [json.dumps(dict.fromkeys(map(str, range(60_000)))),
+                                              json.dumps(dict.fromkeys(map(str, range(100_000, 160_000))))]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "params"), SEARCHES, ids=["instr", "replace", "trim", "json_patch"])
+def test_sqlite_is_not_kept_busy_within_one_function(world: World, statement: str, params: list[str]) -> None:
+    """They compare everything with everything, and no deadline interrupts a function."""
+    if not world.is_sqlite:
+        pytest.skip("PostgreSQL has processes of its own")
+    began = time.monotonic()
+    assert refused(world.acme.query, statement, params).code == "DB_ROW_LIMIT"
+    assert time.monotonic() - began < 3
+
+
+def test_short_needles_are_found_as_ever(world: World) -> None:
+    if not world.is_sqlite:
+        pytest.skip("about SQLite's functions")
+    [row] = world.acme.query(
+        "SELECT instr('abc', 'c') AS a, instr('abc', NULL) AS b, instr(12345, 34) AS c, replace('a-b', '-', '+') AS d, "
+        "trim('xax', 'x') AS e, trim(' a ') AS f, json_patch('{}', '{\"a\":1}') AS g, instr(name, lower('Z')) AS \"h\" "
+        "FROM clients WHERE name = 'Aziza Karimova'"
+    )
+    assert list(row.values()) == [3, None, 3, "a+b", "a", "a", '{"a":1}', 2]
 
 
 def test_a_statement_that_fails_changes_nothing(world: World) -> None:
