@@ -30,10 +30,13 @@ def agree(connection: Any) -> None:
     global _correction, _agreed_at
     if time.monotonic() - _agreed_at < AGREE_EVERY_S:
         return
-    _agreed_at = time.monotonic()
-    with connection.cursor() as cursor:
-        before = _local()
-        [theirs] = cursor.execute("SELECT clock_timestamp()").fetchone()
+    _agreed_at, before = time.monotonic(), _local()
+    try:
+        with connection.cursor() as cursor:
+            [theirs] = cursor.execute("SELECT clock_timestamp()").fetchone()
+    except Exception:  # the statement that follows says what is wrong, in the way that everybody expects
+        log.debug("the database was not asked for the time", exc_info=True)
+        return
     found = theirs - before - (_local() - before) / 2
     if abs(found - _correction) > WORTH_MINDING:
         log.warning("this machine's clock is %.1f s off the database's, which counts", -found.total_seconds())

@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask_migrate import upgrade
 from redis import Redis
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import undefer
 
+from app import create_app
 from jobs.embedded_redis import EmbeddedRedis
 from models import DeadLetter, Execution, Script, db
 from models.database import reading
@@ -25,6 +29,7 @@ from services.scripts import Changes
 from settings import Settings
 from tests.conftest import Person, settings_for
 from tests.support.ledger import Ledger, facts
+from tests.support.postgres import PostgresServer
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -65,8 +70,27 @@ def database() -> str:
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings_for(settings.data_dir, REDIS_URL=settings.redis_url, DATABASE_URL=settings.database_url, **QUICK)
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """Of this test alone: it is killed. What it acknowledged survives that, as it would where people care."""
+    server = PostgresServer(synchronous_commit="on")
+    try:
+        server.start()
+        migrating = create_app(settings_for(tmp_path_factory.mktemp("pg"), DATABASE_URL=server.create("dastgoh")))
+        with migrating.app_context():
+            upgrade()
+            db.session.remove()
+            db.engine.dispose()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    url = settings.database_url
+    if "own_postgres" in request.fixturenames:
+        url = request.getfixturevalue("own_postgres").url("dastgoh")
+    return settings_for(settings.data_dir, REDIS_URL=settings.redis_url, DATABASE_URL=url, **QUICK)
 
 
 @pytest.fixture
@@ -290,6 +314,38 @@ def wait_for_all(app: Flask, seconds: float) -> None:
             db.session.commit()
             assert time.monotonic() < until, f"{left} runs do not come to an end"
             time.sleep(0.3)
+
+
+def test_a_database_that_dies_keeps_all_it_acknowledged(own_postgres, app, alice, stack, ledger, subscribed) -> None:
+    subscribed(ledger.source(FAILS_SOMETIMES))
+    for name in ("worker", "scheduler"):
+        stack.start(name)
+    sender = threading.Thread(target=send_until_acknowledged, args=(app, alice.principal, 80))
+    sender.start()
+    dice = random.Random(2)
+    for _ in range(3):
+        time.sleep(dice.uniform(0.5, 2))
+        own_postgres.crash()
+        own_postgres.revive()
+    sender.join(60)
+    with app.app_context():
+        db.engine.dispose()  # connections of before
+    wait_for_all(app, 90)
+
+    balances(app, 80)
+    assert ledger.faults() == []
+
+
+def send_until_acknowledged(app: Flask, author: Principal, count: int) -> None:
+    """A sender that heard no answer sends the same event again: its id keeps it from counting twice."""
+    for sent in range(0, count, 5):
+        while True:
+            try:
+                send(app, author, 5, sent)
+                break
+            except SQLAlchemyError:
+                time.sleep(0.1)
+        time.sleep(0.1)
 
 
 FAILS_SOMETIMES = "if (context.event.data % 10 == 3) throw new sdk.Fatal('no');"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from models import Execution, clock, db
 from models.base import utcnow
@@ -71,6 +72,22 @@ def test_machines_that_share_a_database_go_by_its_clock(
     with as_system(db.session):
         due_at = db.session.scalars(select(Execution.due_at)).one()
     assert abs(due_at - datetime.now(UTC) - timedelta(seconds=60)) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+def test_a_connection_that_broke_is_told_by_the_statement_and_not_by_the_clock(
+    session: object, wrong_by: Callable[[timedelta], None]
+) -> None:
+    with as_system(db.session):
+        assert db.session.scalar(select(1)) == 1
+        broken = db.session.connection().connection.dbapi_connection
+        db.session.rollback()
+        broken.close()
+        wrong_by(HOUR)
+        with pytest.raises(OperationalError):
+            db.session.scalar(select(1))
+        db.session.rollback()
+        assert db.session.scalar(select(1)) == 1
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
