@@ -1,7 +1,7 @@
 """What a run left behind, brought into the form templates/shared/results.html shows."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +40,7 @@ class CallRow:
     end_ms: float
     count: int = 1
     bytes: int = 0
+    note: Sequence[str] | None = None
 
     @property
     def duration_ms(self) -> float:
@@ -68,14 +69,15 @@ def call_trace(calls: Iterable[Mapping[str, Any]], run_ms: float | None) -> Call
 def _row(call: Mapping[str, Any], now_ms: float) -> CallRow:
     start, duration = call["started_ms"], call.get("duration_ms")
     end = start + duration if duration is not None else max(now_ms, start)
-    return CallRow(call["name"], call.get("outcome"), start, end, bytes=call.get("response_bytes") or 0)
+    size, note = call.get("response_bytes") or 0, call.get("note")
+    return CallRow(call["name"], call.get("outcome"), start, end, bytes=size, note=note)
 
 
 def _merged(rows: list[CallRow]) -> list[CallRow]:
     merged: list[CallRow] = []
     for row in rows:
         last = merged[-1] if merged else None
-        if last and (last.name, last.outcome) == (row.name, row.outcome):
+        if last and (last.name, last.outcome, last.note) == (row.name, row.outcome, row.note):
             last.end_ms, last.count, last.bytes = max(last.end_ms, row.end_ms), last.count + 1, last.bytes + row.bytes
         else:
             merged.append(row)

@@ -8,9 +8,9 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runtime.errors import HOST_FAILURE, HostError
@@ -36,6 +36,11 @@ class HostCall:
     deadline: float
     """On the clock of time.monotonic()."""
     cancelled: threading.Event
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, word: str, text: str) -> None:
+        """Have it seen beside this call in the run's trace."""
+        self.notes[:] = [(word, text)]
 
     def remaining(self) -> float:
         """Seconds left, never negative."""
@@ -158,7 +163,7 @@ class Calls:
             outcome, answer = HOST_FAILURE, _failure(HostError(HOST_FAILURE, f"{call.name} failed"))
         finally:
             _current.reset(token)
-        self._settle(call_id, outcome, answer)
+        self._settle(call_id, outcome, answer, call.notes)
         self._give_turn()
 
     def _encoded(self, value: Any) -> bytes:
@@ -170,8 +175,8 @@ class Calls:
             raise HostError("OUTPUT_TOO_LARGE", "the answer is too large", retryable=False)
         return f",true,{text}]".encode()
 
-    def _settle(self, call_id: int, outcome: str, answer: bytes) -> None:
-        self._finish(call_id, outcome, len(answer))
+    def _settle(self, call_id: int, outcome: str, answer: bytes, notes: Sequence[tuple[str, str]]) -> None:
+        self._finish(call_id, outcome, len(answer), notes)
         with self._lock:
             if self._closed:
                 return
@@ -182,13 +187,14 @@ class Calls:
             self._trace[entry.id] = entry
         self._tell(entry)
 
-    def _finish(self, call_id: int, outcome: str, size: int) -> None:
+    def _finish(self, call_id: int, outcome: str, size: int, notes: Sequence[tuple[str, str]] = ()) -> None:
         with self._lock:
             entry = self._trace[call_id]
             if entry.outcome is not None:
                 return
             duration = self._elapsed_ms() - entry.started_ms
-            entry = replace(entry, duration_ms=duration, outcome=outcome, response_bytes=size)
+            note = next(iter(notes), None)
+            entry = replace(entry, duration_ms=duration, outcome=outcome, response_bytes=size, note=note)
             self._trace[call_id] = entry
         self._tell(entry)
 

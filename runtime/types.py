@@ -58,6 +58,8 @@ class CallTrace:
     outcome: str | None = None
     request_bytes: int = 0
     response_bytes: int = 0
+    note: tuple[str, str] | None = None
+    """A word and a text the host function wants seen beside it: `kept`, `invoice-7`."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -68,6 +70,7 @@ class CallTrace:
             "outcome": self.outcome,
             "request_bytes": self.request_bytes,
             "response_bytes": self.response_bytes,
+            "note": self.note,
         }
 
 

@@ -40,10 +40,13 @@ class RunOnce:
             token = f"{self._workspace.facts.execution_id}.{secrets.token_hex(8)}"
             match self._begin(key, token):
                 case once.Done(value):
+                    _note("kept", key)
                     return {"state": "done", "value": value}
                 case once.Held():
+                    _note("first", key)
                     return {"state": "run", "token": token}
             if time.monotonic() + look > until:
+                _note("waiting", key)
                 return {"state": "wait", "retry_ms": 1}
             if stopped.wait(look):
                 raise HostError("CANCELLED", "The run is over")
@@ -95,3 +98,8 @@ class RunOnce:
         ends = call.deadline if call else deadline
         left = LONGEST_RUN_SECONDS if ends is None else max(0.0, ends - time.monotonic())
         return timedelta(seconds=left + AFTERWARDS_SECONDS)
+
+
+def _note(state: str, key: str) -> None:
+    if call := current_call():
+        call.note(state, key)

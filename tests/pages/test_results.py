@@ -132,6 +132,17 @@ def test_many_equal_calls_become_one_bar(macro: Callable[..., str]) -> None:
     )
 
 
+def test_a_key_of_once_is_shown_with_what_became_of_it(macro: Callable[..., str]) -> None:
+    calls = [
+        _call("once.begin", 0, 5) | {"note": ["kept", "invoice-<7>"]},
+        _call("once.begin", 9, 5) | {"note": ["first", "b"]},
+    ]
+    shown = macro("calls", calls, 20)
+    assert "the kept result: invoice-&lt;7&gt;" in words(shown) or "the kept result: invoice-<7>" in words(shown)
+    assert "<7>" not in shown
+    assert "run here: b" in words(shown)
+
+
 def test_more_calls_than_anybody_reads_are_counted() -> None:
     trace = call_trace([_call("ab"[n % 2], n, 1) for n in range(1000)], 1000)
     assert (len(trace.rows), trace.left_out) == (60, 940)

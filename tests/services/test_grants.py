@@ -384,6 +384,12 @@ def test_a_result_that_cannot_be_kept_leaves_the_key_free(run: Run, facts_of: Fa
     assert out.value == ["INVALID_INPUT", "now"]
 
 
+def test_the_trace_says_which_key_it_was_and_what_became_of_it(run: Run, facts_of: Facts, acme: Tenant) -> None:
+    source = "return await sdk.once('invoice-7', () => 1);"
+    notes = [[call.note for call in run(facts_of(acme), source).calls] for _ in range(2)]
+    assert notes == [[("first", "invoice-7"), None], [("kept", "invoice-7")]]
+
+
 def test_calls_of_one_run_run_it_once(run: Run, facts_of: Facts, acme: Tenant) -> None:
     out = run(
         facts_of(acme),
