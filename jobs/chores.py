@@ -17,5 +17,5 @@ CHORES = (
     Chore("prune dead letters", every_s=_HOUR, run=dead_letters.prune),
     Chore("prune versions by age", every_s=_HOUR, run=versions.prune),
     Chore("prune the audit log", every_s=_HOUR, run=audit.prune),
-    Chore("forget old results of sdk.once", every_s=_HOUR, run=once.prune),
+    Chore("forget old results of sdk.once and idempotency keys", every_s=_HOUR, run=once.prune),
 )
