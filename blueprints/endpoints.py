@@ -1,6 +1,5 @@
 """HTTP endpoints: all of the tenant, those of a script, and each with its address, a console to call it, and who called."""
 
-import shlex
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -18,9 +17,9 @@ from models.script import Script
 from services import endpoints, scripts
 from services.endpoints import Changes
 from services.errors import Conflict, Invalid
-from services.hooks import console
+from services.hooks import console, terminal
 from services.hooks.console import Attempt
-from services.hooks.signatures import PRESETS, Scheme
+from services.hooks.signatures import PRESETS
 from services.wiring import settings
 
 bp = Blueprint("endpoints", __name__)
@@ -137,9 +136,10 @@ def _page(endpoint: Endpoint, **more: Any) -> str:
 def _editor(script: Script, form: EndpointForm, endpoint: Endpoint | None = None, **more: Any) -> str:
     known: dict[str, Any] = {"presets": {name: asdict(scheme) for name, scheme in PRESETS.items()}}
     if endpoint:
-        reads_runs = actor().may("executions.read")
+        first, reads_runs = _first_attempt(endpoint), actor().may("executions.read")
         known |= {
-            "tried": _first_attempt(endpoint), "address": address_of(endpoint), "curl": curl_of(endpoint),
+            "tried": first, "address": address_of(endpoint),
+            "curl": terminal.curl(endpoint, address_of(endpoint), first.method, first.body),
             "requests": endpoints.recent(actor(), endpoint) if reads_runs else None,
             "lacks_secret": endpoint.auth == "signature" and not console.has_secret(endpoint),
         }  # fmt: skip
@@ -160,32 +160,3 @@ def address_of(endpoint: Endpoint) -> str:
     tenant = actor().tenant
     base = (settings().public_url or request.url_root).rstrip("/")
     return f"{base}/hooks/{tenant.slug if tenant else ''}/{endpoint.path}"
-
-
-def curl_of(endpoint: Endpoint) -> str:
-    """To be pasted into a terminal: the token or the secret is taken from its environment."""
-    first = _first_attempt(endpoint)
-    method = "" if first.method == "GET" else f" -X {first.method}"
-    lines = [f"curl -i{method} {shlex.quote(address_of(endpoint))}"]
-    if endpoint.auth == "token":
-        lines.append('-H "Authorization: Bearer $TOKEN"')
-    if first.body:
-        lines += ["-H 'Content-Type: application/json'", f"--data-raw {shlex.quote(first.body)}"]
-    if endpoint.auth != "signature":
-        return " \\\n  ".join(lines)
-    setting, headers = _signing(Scheme(**endpoint.options["signature"]), first.body)
-    return "\n".join([*setting, " \\\n  ".join([*lines, *headers])])
-
-
-def _signing(scheme: Scheme, body: str) -> tuple[list[str], list[str]]:
-    """What a shell does to sign, and the headers that come of it."""
-    written = scheme.payload.replace("{timestamp}", "$T").replace("{body}", "$BODY")
-    mac = f'openssl dgst -{scheme.algorithm} -hmac "$SECRET"'
-    encoded = f"{mac} -hex | sed 's/^.*= *//'" if scheme.encoding == "hex" else f"{mac} -binary | openssl base64 -A"
-    setting = [f"BODY={shlex.quote(body)}"] + (["T=$(date +%s)"] if scheme.has_timestamp else [])
-    setting.append(f'SIGNATURE={scheme.prefix}$(printf %s "{written}" | {encoded})')
-    if scheme.fields:
-        time_field, signature_field = scheme.fields.split(",")
-        return setting, [f'-H "{scheme.header}: {time_field}=$T,{signature_field}=$SIGNATURE"']
-    stamp = [f'-H "{scheme.timestamp_header}: $T"'] if scheme.timestamp_header else []
-    return setting, [f'-H "{scheme.header}: $SIGNATURE"', *stamp]
