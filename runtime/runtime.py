@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import threading
 import time
@@ -20,6 +21,8 @@ from runtime.side_engine import SideEngine
 from runtime.types import CallTrace, LogEntry, Outcome, Source
 from runtime.wire import NotJson, encode
 from runtime.workers import Workers
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS_TO_START = 3
 
@@ -159,7 +162,7 @@ class Runtime:
             try:
                 run.outcome.metrics.wait_ms = (time.monotonic() - began) * 1000
                 if on_start:
-                    on_start()
+                    _tell(on_start)
                 engine.run(run)
                 self._learn(run)
                 return
@@ -282,6 +285,13 @@ class Runtime:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _tell(listener: Callable[[], None]) -> None:
+    try:
+        listener()
+    except Exception:
+        log.exception("a listener to the start of runs failed")
 
 
 _DEADLY = {

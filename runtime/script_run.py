@@ -110,10 +110,10 @@ class ScriptRun:
     def _turned(self, failure: ScriptFailure | None) -> None:
         """The script has done all it can for now."""
         try:
-            if failure is not None:
-                self._end(wire.ERROR, json.dumps(failure_report(failure)))
-            elif self._ended_at is None and self._chamber.isolate.out_of_memory:
+            if self._ended_at is None and self._chamber.isolate.out_of_memory:
                 self._end(wire.ERROR, json.dumps({"fixed": "MEMORY_LIMIT"}))
+            elif failure is not None:
+                self._end(wire.ERROR, json.dumps(failure_report(failure)))
             if self._ended_at is None:
                 self._chamber.tell(self._next_message(), self._turned)
             else:

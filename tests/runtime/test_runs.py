@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime import CallTrace, HostError, Limits, LogEntry, Runtime, Source
+from runtime import CallTrace, HostError, Limits, LogEntry, Outcome, Runtime, Source
 from runtime.calls import current_call
 
 json_values = st.recursive(
@@ -293,6 +293,38 @@ def test_a_run_is_cancelled_from_another_thread(rt: Runtime) -> None:
     assert outcome.error is not None
     assert outcome.error.code == "CANCELLED"
     assert not rt.cancel("to-cancel")
+
+
+def test_a_run_can_be_cancelled_at_every_moment_of_its_life(rt: Runtime) -> None:
+    """While it waits, begins, computes, calls, logs and ends; fifty at a time, on four engines."""
+    outcomes: dict[int, Outcome] = {}
+
+    def run(at: int) -> None:
+        script = (
+            "console.log(1); await sdk.t.f(1); let n = 0; while (n < 1e6) n++; await sdk.sleep(3); return context.input"
+        )
+        outcomes[at] = rt.execute(script, input=at, host={"t.f": lambda value: value}, execution_id=f"run-at-{at}")
+
+    threads = [threading.Thread(target=run, args=(at,)) for at in range(50)]
+    for thread in threads:
+        thread.start()
+    for at in range(50):
+        time.sleep(0.002)
+        rt.cancel(f"run-at-{at}")
+    for thread in threads:
+        thread.join(30)
+    assert len(outcomes) == 50
+    for at, outcome in outcomes.items():
+        assert outcome.value == at if outcome.error is None else outcome.error.code == "CANCELLED"
+    assert any(outcome.error for outcome in outcomes.values())
+    assert rt.execute("return 'well'").value == "well"
+
+
+def test_a_listener_to_starts_that_fails_changes_nothing(rt: Runtime) -> None:
+    def fail() -> None:
+        raise RuntimeError("a bug of the listener's")
+
+    assert rt.execute("return 1", on_start=fail).value == 1
 
 
 def test_the_cache_knows_sources_it_has_seen(rt: Runtime) -> None:

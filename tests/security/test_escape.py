@@ -79,6 +79,36 @@ def test_a_patched_language_does_not_reach_the_bridge(rt: Runtime, patch: str) -
     assert rt.execute("return [1, 2].map(x => x + 1)").value == [2, 3]
 
 
+HARMLESS = [
+    ("what a call answers is not stolen", "Object.defineProperty(Object.prototype, '1', { get() { return 'stolen' }, set(v) { globalThis.loot = v } }); return [await sdk.t.f(5), typeof loot]", [5, "undefined"]),
+    ("a pending call is not answered by others", "Object.prototype['1'] = Object.prototype['2'] = { resolve() {}, reject() {} }; return await sdk.t.f(6)", 6),
+    ("a call inside a call's arguments", "return await sdk.t.f({ toJSON() { sdk.t.f(1); sdk.t.f(2); return 3 } })", 3),
+    ("limits are not read from prototypes", "Object.prototype.maxOutput = Object.prototype.maxCalls = 1e9; try { for (;;) await sdk.t.f(1) } catch (e) { return e.code }", "API_CALL_LIMIT"),
+    ("stacks name no place of ours", "const at = {}; Error.captureStackTrace(at); return at.stack.includes('/')", False),
+    ("a source map is not fetched", "return 1\n//# sourceMappingURL=http://169.254.169.254/latest", 1),
+    ("comments of HTML", "<!-- one\nlet two = 2\n--> three\nreturn two", 2),
+    ("what stands cannot be taken away", "return [delete globalThis.sdk, delete globalThis.console, typeof sdk.log.info, typeof console.log]", [False, False, "function", "function"]),
+    ("a frozen world still answers", "for (const x of [globalThis, Object.prototype, Array.prototype, Promise.prototype]) Object.freeze(x); return await sdk.t.f(1)", 1),
+    ("buffers that shrink", "const b = new ArrayBuffer(8, { maxByteLength: 16 }), u = new Uint8Array(b); b.resize(0); return sdk.crypto.hash('md5', u)", "d41d8cd98f00b204e9800998ecf8427e"),
+    ("buffers that lie", "class L extends Uint8Array { get byteLength() { return 1e9 } } try { sdk.crypto.hash('md5', new L(4)) } catch (e) { return e instanceof RangeError }", True),
+    ("no other world is at hand", "return ['ShadowRealm', 'Worker', 'gc', 'd8', 'structuredClone', 'queueMicrotask', 'load', 'read'].filter(name => name in globalThis)", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "value"), [entry[1:] for entry in HARMLESS], ids=[entry[0] for entry in HARMLESS])
+def test_it_gains_nothing(rt: Runtime, source: str, value: object) -> None:
+    outcome = rt.execute(source, host={"t.f": lambda value: value}, limits=Limits(timeout_ms=3_000, max_api_calls=10))
+    assert outcome.value == value, outcome.error
+
+
+@pytest.mark.parametrize("source", ["return import.meta.url", "return %GetHeapUsage()", "}); evil(); (async function(){", "}, function(){",
+                                    "return " + "(" * 20_000 + ")" * 20_000])  # fmt: skip
+def test_it_is_not_even_javascript(rt: Runtime, source: str) -> None:
+    error = rt.execute(source).error
+    assert error is not None
+    assert error.code == "SYNTAX_ERROR"
+
+
 def test_a_forged_code_stays_the_scripts_own(rt: Runtime) -> None:
     for source in ("throw Object.assign(new Error('x'), {code: 'PERMISSION_DENIED', retryable: false})",
                    "throw Object.create(new sdk.Fatal('x'), {code: {value: 'LOST'}})"):  # fmt: skip

@@ -10,9 +10,9 @@ import pytest
 from runtime import Limits, Source
 from runtime.calls import Calls
 from runtime.compiler import Entry
-from runtime.engine import Engine
+from runtime.engine import Engine, NotStarted
 from runtime.run import Run
-from runtime.wire import CALL, END, ERROR, LOGS, RESTED, RUN, VALUE, Inbox, frame
+from runtime.wire import CALL, END, ERROR, LOGS, READY, RESTED, RUN, VALUE, Inbox, frame
 from runtime.workers import Workers
 
 
@@ -38,20 +38,19 @@ def engine() -> Iterator[tuple[Engine, socket.socket]]:
     nursery.theirs.close()
 
 
+def new_run(workers: Workers, timeout_ms: int = 2_000) -> Run:
+    limits, source = Limits(timeout_ms=timeout_ms), Source("return 1")
+    calls = Calls({"t.f": lambda: 1}, limits, workers, lambda _: None, None, None)
+    return Run(source, Entry(source.key), "[]", "{}", limits, calls)
+
+
 def converse(engine: Engine, theirs: socket.socket, frames: list[bytes], timeout_ms: int = 2_000) -> Run:
     def speak() -> None:
         assert Inbox(theirs).receive(10**7)[0] == RUN
         theirs.sendall(frame(RESTED) + b"".join(frames))
 
-    limits, source, workers = Limits(timeout_ms=timeout_ms), Source("return 1"), Workers()
-    run = Run(
-        source,
-        Entry(source.key),
-        "[]",
-        "{}",
-        limits,
-        Calls({"t.f": lambda: 1}, limits, workers, lambda _: None, None, None),
-    )
+    workers = Workers()
+    run = new_run(workers, timeout_ms)
     speaker = threading.Thread(target=speak)
     speaker.start()
     engine.run(run)
@@ -89,6 +88,22 @@ def test_a_forged_frame_ends_the_run_as_a_crash(engine: tuple[Engine, socket.soc
     assert run.outcome.error is not None
     assert run.outcome.error.code == "ENGINE_CRASHED"
     assert engine[0].dead
+
+
+EARLY = {
+    "a value": frame(VALUE, b"1"),
+    "an introduction of the wrong shape": frame(READY, b"[]"),
+    "an introduction with the wrong content": frame(READY, b'{"means":1}'),
+    "an introduction that is not JSON": frame(READY, b"{"),
+    "a huge length": b"\xff" * 9,
+}
+
+
+@pytest.mark.parametrize("early", EARLY.values(), ids=EARLY.keys())
+def test_an_engine_that_speaks_out_of_turn_gets_no_run(engine: tuple[Engine, socket.socket], early: bytes) -> None:
+    engine[1].sendall(early)
+    with pytest.raises(NotStarted):
+        engine[0].run(new_run(Workers()))
 
 
 def test_half_a_frame_ends_as_a_timeout(engine: tuple[Engine, socket.socket]) -> None:
