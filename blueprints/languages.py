@@ -48,6 +48,26 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
     app.request_class = TranslatedRequest
     babel.init_app(app, locale_selector=language, timezone_selector=timezone)
+    _speak_quickly(app)
     app.context_processor(lambda: {
         "locale": str(get_locale() or "en"), "theme": theme(), "timezone": timezone(), "language_names": NAMES,
     })  # fmt: skip
+
+
+def _speak_quickly(app: Flask) -> None:
+    """A page has hundreds of texts, and Flask-Babel looks for the catalogue again for each: a third of a page's time."""
+    catalogues: dict[str, NullTranslations] = {}
+
+    def catalogue() -> NullTranslations:
+        locale = get_locale()
+        if locale is None:
+            return get_translations()
+        if locale.language not in catalogues:
+            catalogues[locale.language] = get_translations()
+        return catalogues[locale.language]
+
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of Jinja's i18n extension
+        gettext=lambda text: catalogue().ugettext(text),
+        ngettext=lambda one, many, number: catalogue().ungettext(one, many, number),
+        newstyle=True,
+    )
