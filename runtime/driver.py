@@ -37,7 +37,6 @@ NEEDED = (
     "mr_get_object_item",
     "mr_set_hard_memory_limit",
     "mr_hard_memory_limit_reached",
-    "mr_v8_version",
 )
 
 Handle = Any  # a ctypes pointer to mini-racer's value
@@ -64,10 +63,6 @@ def start(flags: Iterable[str]) -> Any:
     if missing:
         raise BindingChanged(f"mini-racer lacks {', '.join(missing)}")
     return library
-
-
-def v8_version(library: Any) -> str:
-    return str(library.mr_v8_version().decode())
 
 
 class Isolate:

@@ -142,6 +142,19 @@ def test_it_reports_errors_and_bad_syntax(parent: Parent) -> None:
         assert parent.hear()[0] == END
 
 
+def test_a_source_somebody_wrongly_called_checked_is_a_syntax_error_too(parent: Parent) -> None:
+    parent.run("const = 1", checked=True)
+    kind, report = parent.hear()
+    assert (kind, report["fixed"]) == (ERROR, "SYNTAX_ERROR")
+    assert parent.hear()[0] == END
+    assert parent.value("return 1") == 1
+
+
+def test_an_order_it_does_not_know_is_passed_over(parent: Parent) -> None:
+    parent.send(b"?")
+    assert parent.value("return 1") == 1
+
+
 def test_it_passes_calls_on_and_ignores_answers_to_other_runs(parent: Parent) -> None:
     parent.run("return [await sdk.t.f('ў'), await sdk.t.f(2)]")
     assert parent.hear() == (CALL, [1, "t.f", ["ў"]])
@@ -291,7 +304,7 @@ def test_a_binding_that_hides_v8_only_loses_the_report_of_rejections() -> None:
 
 def test_v8_honours_every_flag() -> None:
 
-    code = "from runtime import driver, zygote; print(driver.v8_version(driver.start(zygote.FLAGS)))"
+    code = "from runtime import driver, zygote; print(driver.start(zygote.FLAGS).mr_v8_version().decode())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "unrecognized" not in done.stderr + done.stdout
     assert done.stdout.strip()[0].isdigit()

@@ -12,14 +12,15 @@ import pytest
 
 from runtime import CODES, CallTrace, HostError, Limits, LogEntry, Outcome, Runtime, RuntimeConfig, ScriptError, Source
 from runtime.calls import Calls, flatten
-from runtime.compiler import Compiler, syntax_error
+from runtime.compiler import Compiler, Entry, syntax_error
 from runtime.engine import Engine, NotStarted
 from runtime.errors import EngineUnavailable, is_retryable, source_of
 from runtime.fairness import Places
 from runtime.logbook import LogBook
 from runtime.nursery import Nursery, Zygote
 from runtime.pool import Pool
-from runtime.wire import NotJson, ProtocolError, decode, encode
+from runtime.run import Run
+from runtime.wire import VERDICT, NotJson, ProtocolError, decode, encode, frame
 from runtime.workers import Workers
 from runtime.zygote import ANSWER
 from tests.runtime.test_pool import settle
@@ -274,6 +275,32 @@ def test_an_engine_that_hangs_up_is_dead_and_answers_nothing(fake: tuple[Engine,
     assert died.code == "ENGINE_CRASHED"
     assert engine.bury() == (None, "")
     assert engine.bury() == (None, "")
+
+
+def test_an_engine_that_never_rests_does_not_begin_a_run(
+    fake: tuple[Engine, socket.socket], monkeypatch: pytest.MonkeyPatch, workers: Workers
+) -> None:
+    monkeypatch.setattr("runtime.engine.START_TIMEOUT_S", 0.05)
+    source = Source("return 1")
+    calls = calls_of(workers, Told(), {})
+    with pytest.raises(NotStarted, match="did not begin"):
+        fake[0].run(Run(source, Entry(source.key), "[]", "{}", Limits(), calls))
+
+
+def test_what_cannot_be_seen_of_an_engine_counts_as_nothing(fake: tuple[Engine, socket.socket]) -> None:
+    engine, _ = fake
+    engine._sizes = os.open(os.devnull, os.O_RDONLY)
+    assert engine.resident() == 0
+    with open(f"/proc/self/fd/{engine._errors}", "rb"):  # a pipe that somebody still writes to, and says nothing
+        assert engine._last_words() == ""
+
+
+def test_a_verdict_that_is_not_json_is_none(fake: tuple[Engine, socket.socket]) -> None:
+    engine, theirs = fake
+    theirs.sendall(frame(VERDICT, b"{"))
+    error = engine.check(Source("return 1"))
+    assert error is not None
+    assert error.code == "ENGINE_CRASHED"
 
 
 def test_an_engine_that_is_silent_is_given_up(

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -231,6 +232,30 @@ def test_nothing_is_left_after_closing() -> None:
     assert len(os.listdir("/proc/self/fd")) <= files
 
 
+def test_idle_engines_that_grew_or_do_not_answer_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Runtime(RuntimeConfig(pool_size=1, warm=1, health_interval_s=0.1, max_idle_memory_mb=1)) as rt:
+        assert settle(lambda: rt.metrics()["pool"]["destroyed"].get("memory", 0) >= 1)
+    monkeypatch.setattr("runtime.pool.PING_TIMEOUT_S", 0.05)
+    with Runtime(RuntimeConfig(pool_size=1, warm=1, health_interval_s=0.1)) as rt:
+        assert settle(lambda: len(rt.processes()) == 2 and rt.metrics()["pool"]["available"] == 1)
+        os.kill(rt.processes()[1], signal.SIGSTOP)
+        assert settle(lambda: rt.metrics()["pool"]["destroyed"].get("unhealthy", 0) >= 1)
+        assert rt.execute("return 1").value == 1
+
+
+def test_the_keeper_outlives_what_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Runtime(RuntimeConfig(pool_size=1, warm=1, health_interval_s=0.05)) as rt:
+        failed = threading.Event()
+
+        def fail(pool: object) -> None:
+            failed.set()
+            raise RuntimeError("a bug of ours")
+
+        monkeypatch.setattr("runtime.pool.Pool._inspect", fail)
+        assert failed.wait(10)
+        assert rt.execute("return 1").value == 1
+
+
 def test_a_broken_zygote_is_replaced() -> None:
     with Runtime(RuntimeConfig(pool_size=1)) as rt:
         assert rt.execute("return 1").value == 1
@@ -266,3 +291,19 @@ def test_a_closed_nursery_gives_no_engines() -> None:
     nursery.close()
     with pytest.raises(Exception, match="closed"):
         nursery.fork(None, 0)  # type: ignore[arg-type]
+
+
+def test_a_run_that_keeps_a_processor_busy_lets_others_pass() -> None:
+    with Runtime(RuntimeConfig(pool_size=1)) as runtime:
+        assert runtime.execute("return 1").ok
+        [engine] = runtime._pool.engine_pids()
+        loop = in_thread(lambda: runtime.execute("for (;;) {}", limits=Limits(timeout_ms=4_000)))
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        assert settle(lambda: min(_niceness(engine)) > ours)
+        loop.join()
+        assert runtime.execute("return 2").value == 2
+        assert max(_niceness(runtime._pool.engine_pids()[0])) == ours, "who comes next does not suffer for it"
+
+
+def _niceness(pid: int) -> list[int]:
+    return [os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(f"/proc/{pid}/task")]
