@@ -7,11 +7,11 @@ has not begun is still `queued` in the database; if the process dies, the sweep 
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from queue import SimpleQueue
 from uuid import UUID
 
 from flask import Flask, current_app
@@ -47,11 +47,11 @@ class Dispatcher:
     def __init__(self, app: Flask, threads: int) -> None:
         self._app = app
         self._waiting = Waiting()
-        self._ready: deque[tuple[HandedOver, Call, ExitStack]] = deque()
+        self._ready: SimpleQueue[tuple[HandedOver, Call, ExitStack] | None] = SimpleQueue()
         self._ended: list[tuple[Ended, ExitStack]] = []
-        self._free = threads
-        self._stopping = self._turning = False
-        self._changed = threading.Condition()
+        self._most = self._free = threads
+        self._stopping = False
+        self._changed = threading.Condition()  # the clerk alone waits for it: whoever wakes all wakes them for nothing
         names = [*(f"worker-{n}" for n in range(threads)), "clerk"]
         works = [*([self._work] * threads), self._keep_books]
         self._threads = [
@@ -64,14 +64,14 @@ class Dispatcher:
         with self._changed:
             for run in runs:
                 self._waiting.add(run)
-            self._changed.notify_all()
+            self._changed.notify()
 
     def close(self, drain_seconds: float) -> None:
         """What runs may finish; what waits is given back for another worker."""
         with self._changed:
             self._stopping = True
             left = self._waiting.take_all()
-            self._changed.notify_all()
+            self._changed.notify()
         if left:
             with self._app.app_context():
                 outbox.put_back(left)
@@ -88,7 +88,6 @@ class Dispatcher:
             with self._changed:
                 ended, self._ended = self._ended, []
                 taken = self._take()
-                self._turning = bool(taken)
             try:
                 if ended or taken:
                     self._turn(ended, taken)
@@ -97,17 +96,16 @@ class Dispatcher:
                 failures += 1
                 log.exception("the database did not take what workers did; it is asked again")
                 self._undo(ended, taken)
-            with self._changed:
-                self._turning = False
-                self._changed.notify_all()
             pause = min(2.0, 0.1 * 2.0 ** min(failures, 5)) if failures else TURN_EVERY_S - (time.monotonic() - began)
             time.sleep(max(0.0, pause))
+        for _ in range(self._most):
+            self._ready.put(None)
 
     def _has_work(self) -> bool:
         """Waits until there is some; False when everything is done and the process ends."""
         with self._changed:
             while not self._ended and not (self._free and len(self._waiting) and not self._stopping):
-                if self._stopping and not self._ready and self._free == len(self._threads) - 1:
+                if self._stopping and self._free == self._most:
                     return False
                 self._changed.wait(LOOK_AGAIN_S)
             return True
@@ -141,10 +139,9 @@ class Dispatcher:
                 elif call := ours.pop(run[2], None):
                     watch = ExitStack()
                     watch.enter_context(steward.watching(call.execution_id))
-                    self._ready.append((run, replace(call, holds_slots=True), watch))
+                    self._ready.put((run, replace(call, holds_slots=True), watch))
                 else:
                     self._free += 1  # somebody else has it, or nobody should
-            self._changed.notify_all()
 
     def _wait_again(self, run: HandedOver, whose: str) -> None:
         """Its turn had not come: it keeps its place, and no attempt is burnt."""
@@ -163,7 +160,7 @@ class Dispatcher:
     # ---- The others. ----
 
     def _work(self) -> None:
-        while (job := self._next()) is not None:
+        while (job := self._ready.get()) is not None:
             run, call, watch = job
             try:
                 with self._app.app_context():
@@ -176,15 +173,7 @@ class Dispatcher:
             with self._changed:
                 self._free += 1
                 self._waiting.has_room(run[0], run[1])
-                self._changed.notify_all()
-
-    def _next(self) -> tuple[HandedOver, Call, ExitStack] | None:
-        with self._changed:
-            while not self._ready:
-                if self._stopping and not self._turning:
-                    return None
-                self._changed.wait(LOOK_AGAIN_S)
-            return self._ready.popleft()
+                self._changed.notify()
 
     def _perform(self, call: Call, watch: ExitStack) -> bool:
         """Whether the clerk writes its end, with others; failures are concluded here, for they have consequences."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, event
 from models import clock
 
 BUSY_TIMEOUT_MS = 10_000
+_ALONE = "dastgoh_read_alone"
 
 # A transaction that reads first and writes later fails at once when somebody else wrote in between, busy timeout or
 # not. So transactions take the write lock at BEGIN, unless the caller promised to read only.
@@ -31,6 +32,11 @@ def writing() -> AbstractContextManager[None]:
     return reading(False)
 
 
+def read_alone(engine: Engine) -> dict[str, Any]:
+    """Options of a connection for one statement outside any transaction."""
+    return {_ALONE: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+
+
 def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
         event.listen(engine, "engine_connect", lambda connection: clock.agree(connection.connection.dbapi_connection))
@@ -47,4 +53,5 @@ def prepare_engine(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get(_ALONE):
+            connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")

@@ -8,16 +8,19 @@ PostgreSQL says the same again by row-level security: the binding travels to it 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any, Literal
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, TextClause, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, SessionTransaction, mapped_column, with_loader_criteria
 from sqlalchemy.orm import scoped_session as ScopedSession
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import ColumnClause, FromClause, Select, TableClause
 from sqlalchemy.sql.selectable import AliasedReturnsRows
+
+from models.database import read_alone
 
 AnySession = Session | ScopedSession[Any]
 SYSTEM: Literal["*"] = "*"
@@ -68,9 +71,37 @@ def as_system(session: AnySession) -> Iterator[None]:
 @contextmanager
 def system_transaction(engine: Engine) -> Iterator[Connection]:
     """A transaction of its own for all tenants at once, in Core, whatever the session is bound to. It commits at its end."""
-    with engine.begin() as connection:
-        _tell_database(connection, SYSTEM)
+    with _system_engine(engine).begin() as connection:
         yield connection
+
+
+@contextmanager
+def system_reading(engine: Engine) -> Iterator[Connection]:
+    """The same for one statement that only reads: it needs neither a beginning nor an end."""
+    with _system_engine(engine).connect() as connection:
+        yield connection.execution_options(**read_alone(engine))
+
+
+_making = Lock()
+_system_engines: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
+
+
+def _system_engine(engine: Engine) -> Engine:
+    """On PostgreSQL connections that are told once, not in every transaction, that they see all tenants."""
+    if engine.dialect.name != "postgresql":
+        return engine
+    with _making:
+        if engine not in _system_engines:
+            made = create_engine(engine.url, pool_size=5, max_overflow=20)
+            event.listen(made, "connect", _see_all_tenants)
+            _system_engines[engine] = made
+        return _system_engines[engine]
+
+
+def _see_all_tenants(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # outside any transaction, whose end would undo it
+    connection.execute("SELECT set_config('dastgoh.tenant', %s, false)", (SYSTEM,))
+    connection.autocommit = False
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from models.event import Event
 from models.execution import Execution
 from models.script import Script
 from models.subscription import Subscription
-from models.tenancy import as_system, as_tenant
+from models.tenancy import as_tenant, system_transaction
 from models.tenant import Tenant
 from services import calls, pinned
 from services.calls import Call
@@ -92,18 +92,17 @@ class Turn:
 
 def turn(ended: Sequence[Ended], wanted: Collection[UUID]) -> Turn:
     """Writes how those ended, and claims what is wanted."""
-    with as_system(db.session):
-        connection = db.session.connection()
+    with system_transaction(db.engine) as connection:
         listeners = listeners_of(connection) if ended else set()
         written = [one for one in ended if one.call.tenant_id not in listeners]
         if written:
             finish(connection, written)
         rows = _claim(connection, wanted) if wanted else []
-        db.session.commit()  # reading takes its time, and on SQLite nobody else could write meanwhile
-        usual = [row for row in rows if row.user_id is None and row.test_source is None and row.trigger == "event"]
-        with reading():
-            begun = _build(db.session.connection(), usual) if usual else []
-            db.session.commit()
+    usual = [row for row in rows if row.user_id is None and row.test_source is None and row.trigger == "event"]
+    begun = []
+    if usual:  # in a transaction of its own: it takes its time, and on SQLite nobody else could write meanwhile
+        with reading(), system_transaction(db.engine) as connection:
+            begun = _build(connection, usual)
     known = {call.execution_id for call in begun}
     begun += [call for row in rows if row.id not in known and (call := _build_alone(row.tenant_id, row.id))]
     return Turn(begun, [one for one in ended if one.call.tenant_id in listeners])

@@ -26,8 +26,9 @@ from services.hands import hands
 from services.identity import Principal
 from services.ledger import Begun, ledger
 from services.limits import effective
+from services.places import Place, places
 from services.policies import audit
-from services.policies.concurrency import leave, most_at_once, take
+from services.policies.concurrency import most_at_once
 from services.queueing import Wanted, columns, type_of
 from services.runnable import Runnable
 from services.turns import turns
@@ -85,21 +86,27 @@ def _performed(call: Call, row: dict[str, Any]) -> Ran:
 
 @contextmanager
 def _turn(call: Call, until: float) -> Iterator[None]:
-    """A place among the requests of this process, then the slots that count over all of them."""
-    most, most_of_tenant = most_at_once(call)
-    if whose := turns().enter(call.tenant_id, call.script_id, most, most_of_tenant, until - time.monotonic()):
-        raise Busy(whose)
+    """A turn among the requests of this process, then a place among the runs of all of them."""
+    whose = call.tenant_id, call.script_id
+    most = most_at_once(call)
+    if full := turns().enter(*whose, *most, until - time.monotonic()):
+        raise Busy(full)
     try:
-        while (whose := take([call])[0]) and time.monotonic() + LOOK_AGAIN_S < until:
-            time.sleep(LOOK_AGAIN_S)
-        if whose:
-            raise Busy(whose)
+        place = _place(call, until)
         try:
             yield
         finally:
-            leave([call])
+            places().give(place, keep=turns().may_keep(*whose, *most))
     finally:
-        turns().leave(call.tenant_id, call.script_id, most_of_tenant)
+        turns().leave(*whose, most[1])
+
+
+def _place(call: Call, until: float) -> Place:
+    while isinstance(found := places().take(call), str):
+        if time.monotonic() + LOOK_AGAIN_S > until:
+            raise Busy(found)
+        time.sleep(LOOK_AGAIN_S)
+    return found
 
 
 def _call(script: Runnable, wanted: Wanted, until: float) -> Call:

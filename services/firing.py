@@ -16,13 +16,12 @@ from sqlalchemy import Select, Table, bindparam, delete, exists, literal_column,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.base import db, utcnow
-from models.database import reading
 from models.event import OutboxEntry
 from models.execution import Execution
 from models.ids import uuid7
 from models.schedule import Occurrence, Schedule
 from models.script import Script
-from models.tenancy import as_system
+from models.tenancy import as_system, system_reading
 from models.tenant import Tenant
 from services import meters, schedule_times
 from services.cron.parse import CronError
@@ -257,8 +256,6 @@ def prune() -> None:
 
 
 def _anything(query: Select) -> bool:
-    """Asked in a reading transaction: most of the time there is nothing, and no writer should wait for that answer."""
-    with reading():
-        found = db.session.execute(query.limit(1)).first() is not None
-        db.session.commit()
-    return found
+    """Asked outside any transaction: most of the time there is nothing, and no writer should wait for that answer."""
+    with system_reading(db.engine) as connection:
+        return connection.execute(query.limit(1)).first() is not None

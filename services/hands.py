@@ -18,6 +18,7 @@ from flask import Flask, current_app
 from services import meters
 from services.engine_meters import EngineMeters
 from services.engines import engines_if_made, engines_of
+from services.places import places_of
 from services.steward import Steward
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Hands:
         while self.steward.busy() and time.monotonic() < until:
             time.sleep(0.05)
         self.steward.close()
+        places_of(self._app).give_back()
         self._engine_meters.close()
 
     def _in_context(self, execution_id: UUID, performer: Performer) -> None:
@@ -68,6 +70,7 @@ class Hands:
             log.exception("run %s could not be performed; it will be found by the sweep", execution_id)
 
     def _tick(self) -> None:
+        places_of(self._app).give_back()
         if time.monotonic() > self._next_flush:
             self._next_flush = time.monotonic() + FLUSH_EVERY_S
             if made := engines_if_made(self._app):

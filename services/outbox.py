@@ -3,8 +3,8 @@
 Asked some thirty times a second, so in prepared statements of Core, for all tenants at once (`as_system`).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import cast
 from uuid import UUID
@@ -12,11 +12,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, bindparam, delete, func, insert, or_, select, update
 
 from models.base import UtcDateTime, db, utcnow
-from models.database import reading
 from models.event import OutboxEntry
 from models.execution import Execution
 from models.ids import uuid7
-from models.tenancy import as_system
+from models.tenancy import system_reading, system_transaction
 from services.queue import HandedOver
 
 # A relay that dies between claiming and handing over delays its claims by this.
@@ -49,12 +48,12 @@ Claimed = tuple[UUID, HandedOver]  # the entry, and what to hand over
 
 def waiting_tenants() -> list[UUID]:
     """Those with entries to hand over; who has waited longest comes first."""
-    with reading(), _transaction() as connection:
+    with system_reading(db.engine) as connection:
         return [tenant_id for (tenant_id,) in connection.execute(_TENANTS, {"now": utcnow()})]
 
 
 def still_queued(execution_ids: Collection[UUID]) -> set[UUID]:
-    with reading(), _transaction() as connection:
+    with system_reading(db.engine) as connection:
         return {run_id for _, run_id in connection.execute(_QUEUED, {"runs": list(execution_ids)})}
 
 
@@ -94,8 +93,5 @@ def put_back(runs: Collection[HandedOver]) -> None:
             connection.execute(insert(ENTRIES), entries)
 
 
-@contextmanager
-def _transaction() -> Iterator[Connection]:
-    with as_system(db.session):
-        yield db.session.connection()
-        db.session.commit()
+def _transaction() -> AbstractContextManager[Connection]:
+    return system_transaction(db.engine)

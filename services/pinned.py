@@ -10,9 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, bindparam, select
 
 from models.base import db
-from models.database import reading
 from models.script_version import ScriptVersion
-from models.tenancy import system_transaction
+from models.tenancy import system_reading
 
 MOST_KEPT = 200
 Key = tuple[UUID, int]  # script, number
@@ -39,7 +38,7 @@ def version(script_id: UUID, number: int) -> Version | None:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    with reading(), system_transaction(db.engine) as connection:
+    with system_reading(db.engine) as connection:
         return versions(connection, {key}).get(key)
 
 

@@ -8,9 +8,8 @@ from uuid import UUID
 from sqlalchemy import Table, bindparam, select
 
 from models.base import db
-from models.database import reading
 from models.script import Script
-from models.tenancy import system_transaction
+from models.tenancy import system_reading
 from models.tenant import Tenant
 
 SCRIPTS, TENANTS = cast(Table, Script.__table__), cast(Table, Tenant.__table__)
@@ -39,7 +38,7 @@ class Runnable:
 
 def by_name(tenant_id: UUID, name_key: str) -> Runnable | None:
     """Enabled or not: whoever may execute may run it."""
-    with reading(), system_transaction(db.engine) as connection:
+    with system_reading(db.engine) as connection:
         row = connection.execute(_BY_NAME, {"tenant": tenant_id, "key": name_key}).first()
     return of(row) if row else None
 

@@ -15,7 +15,7 @@ from models.script import Script
 from models.tenancy import as_system, as_tenant
 from services import claims, deliveries, meters, outcomes
 from services.performing import announce
-from services.policies.concurrency import free
+from services.policies.concurrency import free_lost
 from services.wiring import settings
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ def sweep() -> None:
 
 
 def _finish_lost(execution_id: UUID) -> None:
+    holder = db.session.scalar(select(Execution.leased_by).where(Execution.id == execution_id)) or ""
     values = outcomes.ended_early("LOST", "the process that ran the script disappeared", "failed")
     values = deliveries.settle(execution_id, values)
     if claims.finish_lost(execution_id, values):
@@ -68,7 +69,9 @@ def _finish_lost(execution_id: UUID) -> None:
         meters.count("script_execution_errors_total", code="LOST")
         log.warning("run %s was lost: its process has been silent for longer than its lease", execution_id)
         lost = db.session.get_one(Execution, execution_id)
-        free([(lost.tenant_id, lost.script_id, lost.id)])  # or they would stay taken until their own lease ends
+        free_lost(
+            lost.tenant_id, lost.script_id, lost.id, holder
+        )  # or they would stay taken until their own lease ends
         script = db.session.get_one(Script, lost.script_id)
         announce(script.id, script.name, execution_id, values)
     db.session.commit()

@@ -11,9 +11,9 @@ from sqlalchemy.orm import joinedload
 
 from models.api_token import ApiToken
 from models.base import db, utcnow
-from models.database import reading, writing
+from models.database import writing
 from models.role import PERMISSIONS, TENANT_PERMISSIONS, Role
-from models.tenancy import as_system, as_tenant, system_transaction
+from models.tenancy import as_system, as_tenant, system_reading
 from models.tenant import Tenant
 from models.user import User
 from services import accounts, audit, passwords
@@ -107,7 +107,7 @@ def revoke(actor: Principal, token_id: UUID) -> ApiToken:
 def load(secret: str) -> Principal | None:
     """Who a bearer token acts for: in its own tenant, with what its scopes and its owner's role both allow."""
     now = utcnow()
-    with reading(), system_transaction(db.engine) as connection:
+    with system_reading(db.engine) as connection:
         row = connection.execute(_OWNER, {"hash": passwords.digest(secret)}).first()
     if row is None or not _may_act(row, now):
         return None

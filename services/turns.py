@@ -62,6 +62,13 @@ class Turns:
             tenant.waiting.remove(waiter)
             return whose
 
+    def may_keep(self, tenant_id: UUID, script_id: UUID, most: int, most_of_tenant: int) -> bool:
+        """Whether who ends may keep its slot for the next: somebody waits for it, or it was not the last one."""
+        with self._lock:
+            tenant = self._tenants[tenant_id]
+            is_last = tenant.total >= most_of_tenant or tenant.going[script_id] >= most
+            return not is_last or self._is_awaited(tenant, script_id)
+
     def leave(self, tenant_id: UUID, script_id: UUID, most_of_tenant: int) -> None:
         with self._lock:
             tenant = self._tenants[tenant_id]

@@ -8,9 +8,8 @@ from uuid import UUID
 from sqlalchemy import Table, bindparam, select
 
 from models.base import db
-from models.database import reading
 from models.endpoint import Endpoint, EndpointRoute
-from models.tenancy import system_transaction
+from models.tenancy import system_reading
 from services import endpoint_paths, runnable
 from services.runnable import SCRIPTS, TENANTS, Runnable
 
@@ -65,7 +64,7 @@ def find(tenant: str, path: str) -> Place | None:
     shapes = endpoint_paths.shapes(segments) if segments else []
     if not segments or not shapes or len(tenant) > 63:
         return None
-    with reading(), system_transaction(db.engine) as connection:
+    with system_reading(db.engine) as connection:
         rows = connection.execute(_CANDIDATES, {"tenant": tenant, "shapes": shapes}).all()
     by_method: dict[str, Found] = {}
     for row in sorted(rows, key=lambda row: shapes.index(row.shape)):

@@ -1,13 +1,13 @@
 """How many runs of one script, and of one tenant, go on at the same time, over all processes: slots in Redis.
 
-A slot is held under the run's id until it ends, or until its lease is over when its process died.
+A slot is held under the run's id (or a name of its process) until it ends, or until its lease is over when its process died.
 """
 
 import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from redis import Redis, RedisError
@@ -72,17 +72,38 @@ def _script(connection: "Redis") -> Script:
     return connection.register_script(_TAKE)
 
 
-def leave(calls: Sequence[Call]) -> None:
-    free([(call.tenant_id, call.script_id, call.execution_id) for call in calls])
-
-
-def free(runs: Sequence[tuple[UUID, UUID, UUID]]) -> None:
-    """The slots of runs given as tenant, script, run: also of those whose process can no longer do it."""
+def take_as(call: Call, name: str, ends: float) -> str:
+    """One slot under a name that is not the run's; see services/places.py."""
     try:
-        steps = redis().pipeline(transaction=False)
-        for tenant_id, script_id, execution_id in runs:
+        arguments: list[Any] = [time.time(), ends, name, *most_at_once(call)]
+        full = _script(redis())(keys=_keys(call.tenant_id, call.script_id), args=arguments)
+        return ("", "script", "tenant")[int(full)]
+    except RedisError:
+        log.warning("a run is not counted: Redis does not answer")
+        return ""
+
+
+def leave(calls: Sequence[Call]) -> None:
+    free([(call.tenant_id, call.script_id, str(call.execution_id)) for call in calls], redis())
+
+
+def free_lost(tenant_id: UUID, script_id: UUID, execution_id: UUID, holder: str) -> None:
+    """The slot of a run whose process can no longer free it, and those it kept for the same script."""
+    try:
+        found = cast(list[bytes], redis().zrange(_keys(tenant_id, script_id)[0], 0, -1))
+    except RedisError:
+        found = []
+    kept = [name for raw in found if (name := raw.decode()).startswith(f"{holder}/")] if holder else []
+    free([(tenant_id, script_id, name) for name in (str(execution_id), *kept)], redis())
+
+
+def free(slots: Sequence[tuple[UUID, UUID, str]], connection: "Redis") -> None:
+    """Slots given as tenant, script, name."""
+    try:
+        steps = connection.pipeline(transaction=False)
+        for tenant_id, script_id, name in slots:
             for key in _keys(tenant_id, script_id):
-                steps.zrem(key, str(execution_id))
+                steps.zrem(key, name)
         steps.execute()
     except RedisError:
         log.warning("a slot stays taken until its lease ends: Redis does not answer")
@@ -93,9 +114,12 @@ def _keys(tenant_id: UUID, script_id: UUID) -> list[str]:
 
 
 def _args(call: Call) -> list[Any]:
-    longest = (call.limits["timeout_ms"] + settings().script_acquire_timeout_ms) / 1000 + GRACE_S
-    now = time.time()
-    return [now, now + longest, str(call.execution_id), *most_at_once(call)]
+    return [time.time(), ends_of(call), str(call.execution_id), *most_at_once(call)]
+
+
+def ends_of(call: Call) -> float:
+    """When a slot taken now is free again by itself: no run takes longer."""
+    return time.time() + (call.limits["timeout_ms"] + settings().script_acquire_timeout_ms) / 1000 + GRACE_S
 
 
 def most_at_once(call: Call) -> tuple[int, int]:

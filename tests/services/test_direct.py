@@ -25,6 +25,7 @@ from services.ledger import Begun, ledger
 from services.parameters import InvalidInput
 from services.queueing import Wanted, columns
 from services.scripts import Changes
+from services.wiring import redis
 from tests.conftest import Person
 
 
@@ -233,3 +234,44 @@ def test_a_name_is_looked_for_in_ones_own_tenant(author: Principal, charlie: Per
     assert executions.run(author, script.name, None).output == "Acme"
     with as_tenant(db.session, charlie.principal.tenant.id), pytest.raises(NotFound):
         executions.run(charlie.principal, script.name, None)
+
+
+def slots(script: Script) -> list[bytes]:
+    return redis().zrange(f"slots:script:{script.id}", 0, -1) + redis().zrange(
+        f"slots:tenant:{script.tenant_id}", 0, -1
+    )
+
+
+def until_free(script: Script) -> None:
+    end = time.monotonic() + 15
+    while slots(script):
+        assert time.monotonic() < end, "a slot stayed taken"
+        time.sleep(0.02)
+
+
+def test_a_place_goes_from_run_to_run_and_is_given_back(author: Principal, elsewhere: Callable[..., Any]) -> None:
+    script = write(author, "return 1")
+    for _ in range(3):
+        answer(script)
+        assert len(slots(script)) <= 2, "one place, counted for the script and for the tenant"
+    until_free(script)
+    assert all(one.result(60).output == 1 for one in [elsewhere(answer, script) for _ in range(20)])
+    until_free(script)
+
+
+def test_the_last_place_is_never_kept_from_others(author: Principal) -> None:
+    script = write(author, "return 1", limits={"concurrency": 1})
+    answer(script)
+    assert slots(script) == []
+
+
+def test_the_places_of_a_lost_process_are_freed(author: Principal, elsewhere: Callable[..., Any]) -> None:
+    script = write(author, "await sdk.sleep(1500); return 1", limits={"concurrency": 1})
+    going = elsewhere(answer, script)
+    run_id = running(script)
+    db.session.execute(update(Execution).where(Execution.id == run_id).values(due_at=utcnow() - timedelta(seconds=1)))
+    db.session.commit()
+    executions.sweep()
+
+    assert row(author, run_id).error_code == "LOST" and slots(script) == []
+    going.result(20)
