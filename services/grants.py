@@ -63,7 +63,7 @@ def granted(facts: RunFacts) -> Iterator[Granted]:
         grants = Grants(
             http=_http(facts, BlockedRequests(workspace, redactor)),
             db=business,
-            cache=TenantCache(wiring.redis(), facts, redactor.redact),
+            cache=TenantCache(wiring.cache_redis(), facts, redactor.redact),
             events=RunEvents(workspace, doors, redactor.redact),
             secrets=RunSecrets(workspace, redactor),
             once=once,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -22,6 +23,7 @@ KEEP_FAILED_S = 3600
 
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 5
+IMPATIENT_SECONDS = 2
 
 HandedOver = tuple[UUID, UUID, UUID]  # tenant, script, run
 
@@ -34,6 +36,16 @@ def connection(settings: Settings) -> Redis:
         socket_timeout=ANSWER_SECONDS,
         retry=Retry(NoBackoff(), 1),
         health_check_interval=30,
+    )
+
+
+def impatient_connection(settings: Settings) -> Redis:
+    """For what scripts wait for: a Redis that hangs is told of within seconds. One that closed a kept connection is asked again."""
+    return Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=IMPATIENT_SECONDS,
+        socket_timeout=IMPATIENT_SECONDS,
+        retry=Retry(NoBackoff(), 1, (ConnectionError,)),
     )
 
 

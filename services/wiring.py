@@ -14,6 +14,7 @@ from redis import Redis
 from services.granted.business_db import BusinessDatabase
 from services.granted.facts import Doors
 from services.granted.http_client import HttpTransport
+from services.queue import impatient_connection
 from settings import Settings
 
 
@@ -49,6 +50,10 @@ def business_database_of(chosen: Settings) -> BusinessDatabase:
         role=chosen.script_db_role,
         denied_tables=chosen.script_db_denied_tables,
     )
+
+
+def cache_redis() -> "Redis":
+    return _opened("cache_redis", lambda: impatient_connection(settings()))
 
 
 def http_transport() -> HttpTransport:

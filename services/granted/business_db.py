@@ -1,5 +1,6 @@
 """The business database as scripts get it: one per process, and from it one handle per run, bound to the run's tenant."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from services.granted.sql_guard import Guarded, SqlGuard
 
 _CATALOG_SECONDS = 60.0
 _CATALOG_REFRESH_SECONDS = 2.0
+_SILENCE_SECONDS = 1.0
 _STATEMENTS_REMEMBERED = 500
 
 
@@ -47,6 +49,7 @@ class BusinessDatabase:
         self._denied = tuple(denied_tables)
         self._lock = Lock()
         self._prepared: Prepared | None = None
+        self._was_silent_at = -math.inf
         self._pool = Pool(self.limits.connections)
 
     def for_tenant(self, tenant: str | int) -> "BusinessDb":
@@ -97,12 +100,7 @@ class BusinessDatabase:
         with self._lock:
             known = self._prepared
             if known is None or known.age > (_CATALOG_REFRESH_SECONDS if fresh else _CATALOG_SECONDS):
-                try:
-                    catalog = self._backend.read_catalog(self._tenant_column, self._denied)
-                except HostError:
-                    raise
-                except Exception:
-                    raise HostError("DB_FAILED", "The business database cannot be reached", retryable=True) from None
+                catalog = self._read_catalog()
                 if known is not None and _same(known.catalog, catalog):
                     known.renew()
                 else:
@@ -110,6 +108,22 @@ class BusinessDatabase:
                     self._pool.forget_idle()
             assert self._prepared is not None
             return self._prepared
+
+    def _read_catalog(self) -> Catalog:
+        """Where the database is silent, who waited behind the first is told so as well, and does not wait in turn."""
+        began = time.monotonic()
+        if began - self._was_silent_at < _SILENCE_SECONDS:
+            raise _unreachable()
+        try:
+            return self._backend.read_catalog(self._tenant_column, self._denied)
+        except Exception as error:
+            if time.monotonic() - began > _SILENCE_SECONDS:
+                self._was_silent_at = time.monotonic()
+            raise (error if isinstance(error, HostError) else _unreachable()) from None
+
+
+def _unreachable() -> HostError:
+    return HostError("DB_FAILED", "The business database cannot be reached", retryable=True)
 
 
 def _same(one: Catalog, other: Catalog) -> bool:

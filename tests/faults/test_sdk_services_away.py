@@ -1,5 +1,7 @@
 """What stands behind the SDK goes away: a coded error within the run's time, and no run that cannot go on after."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
+from redis import Redis
 
 from app import create_app
 from jobs.embedded_redis import EmbeddedRedis
@@ -60,6 +63,26 @@ def test_a_redis_that_dies_between_two_calls_is_an_error_and_its_return_is_not(
         redis.start()
         assert run_in(app, codes("cache.set('k', 1)")).value == ["ok"]
     finally:
+        redis.stop()
+
+
+def test_a_redis_that_hangs_is_an_error_before_scripts_run_out_of_time(
+    tmp_path: Path, migrated_sqlite: bytes, run_in: Callable[..., Outcome]
+) -> None:
+    (tmp_path / "dastgoh.sqlite").write_bytes(migrated_sqlite)
+    redis = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
+    app = create_app(settings_for(tmp_path, REDIS_URL=redis.start()))
+    server = Redis.from_url(redis.url).info()["process_id"]
+    try:
+        assert run_in(app, codes("cache.set('k', 1)")).value == ["ok"]
+        os.kill(server, signal.SIGSTOP)
+        began = time.monotonic()
+        assert run_in(app, codes("cache.get('k')", "cache.increment('n')")).value == [AWAY] * 2
+        assert time.monotonic() - began < 10
+        os.kill(server, signal.SIGCONT)
+        assert run_in(app, codes("cache.get('k')")).value == ["ok"]
+    finally:
+        os.kill(server, signal.SIGCONT)
         redis.stop()
 
 

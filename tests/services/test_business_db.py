@@ -1,6 +1,7 @@
 """sdk.db's grant, used as a run uses it: queries, changes, transactions, limits, values."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from runtime.errors import HostError
+from services.granted import business_postgres
+from services.granted.business_db import BusinessDatabase
 from services.granted.business_link import DbLimits
 from services.granted.demo_business import create_demo_business
 from tests.support.business import ACME, GLOBEX, TABLES, World
@@ -463,3 +466,15 @@ def test_postgresql_takes_arrays_and_objects(world: World) -> None:
     [first] = world.acme.query("SELECT min(id) AS id FROM clients")
     assert world.acme.query("SELECT id FROM clients WHERE id = ANY(?)", [[first["id"], 9999]]) == [first]
     assert world.acme.query("SELECT CAST(? AS jsonb) ->> 'a' AS a", [{"a": "b"}]) == [{"a": "b"}]
+
+
+def test_a_server_that_never_answers_keeps_nobody_waiting_behind_others(
+    monkeypatch: pytest.MonkeyPatch, side_by_side: Callable[..., list[Any]]
+) -> None:
+    monkeypatch.setattr(business_postgres, "_CONNECT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        database = BusinessDatabase(f"postgresql://a@127.0.0.1:{deaf.getsockname()[1]}/b", running_call=lambda: None)
+        began = time.monotonic()
+        errors = side_by_side(*[lambda: refused(database.for_tenant(ACME).query, "SELECT 1 AS x").code] * 8)
+        assert errors == ["DB_FAILED"] * 8
+        assert time.monotonic() - began < 10
