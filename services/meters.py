@@ -48,7 +48,10 @@ def flush(redis: "Redis") -> None:
             steps.hincrbyfloat(_KEY, field, value)
         steps.execute()
     except RedisError:
-        log.warning("measurements are lost: Redis does not answer")
+        log.warning("measurements are sent on later: Redis does not answer")
+        with _lock:
+            for field, value in sending.items():
+                _pending[field] += value
 
 
 def read(redis: "Redis") -> list[tuple[str, dict[str, str], float]]:

@@ -1,6 +1,7 @@
 """/metrics: who may read it, every promised name, and numbers that come from what really happened."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -39,6 +40,12 @@ Samples = dict[str, float]
 @pytest.fixture
 def database() -> str:
     return "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What earlier tests of this process counted is theirs."""
+    monkeypatch.setattr(meters, "_pending", defaultdict(float))
 
 
 @pytest.fixture
@@ -172,6 +179,16 @@ def test_without_redis_it_says_so_instead_of_zero(app: Flask) -> None:
     app.extensions["redis"] = Redis(unix_socket_path="/nowhere/redis.sock")
 
     assert app.test_client().get("/metrics").status_code == 503
+
+
+def test_what_was_counted_while_redis_was_away_is_not_forgotten(app: Flask) -> None:
+    meters.count("dead_letters_total", 2)
+    meters.observe("scheduler_lag_seconds", 0.5)
+    meters.flush(Redis(unix_socket_path="/nowhere/redis.sock"))
+    meters.count("dead_letters_total")
+    samples = metrics(app)
+
+    assert (samples["dead_letters_total"], samples["scheduler_lag_seconds_count"]) == (3, 1)
 
 
 def test_a_label_is_written_so_that_it_can_be_read() -> None:

@@ -1,6 +1,7 @@
 """Filters: what they let pass, what is refused on saving, and what people are told."""
 
 import json
+import re
 import time
 from types import SimpleNamespace
 from uuid import uuid4
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from services import filters
 from services.errors import Invalid
 from services.filter_index import SubscriptionIndex, patterns
+from services.filter_operators import OPERATORS, is_scalar
 from services.filter_paths import MISSING
 
 EVENT = {
@@ -250,21 +252,19 @@ PATHS = st.lists(st.sampled_from([".a", ".b", "[0]", "[*]", "[all]"]), max_size=
     lambda steps: "data" + "".join(steps)
 )
 BOUND = st.integers(-3, 3) | st.sampled_from(["", "a", "ab"])
-CONDITIONS = st.one_of(
-    st.builds(condition, PATHS, st.sampled_from(["eq", "ne", "contains"]), SCALARS),
-    st.builds(condition, PATHS, st.sampled_from(["gt", "gte", "lt", "lte"]), BOUND),
-    st.builds(
-        condition,
-        PATHS, st.sampled_from(["in", "not_in"]), st.lists(SCALARS, min_size=1, max_size=3),
-    ),
-    st.builds(
-        condition, PATHS, st.sampled_from(["exists", "empty"]), st.booleans()
-    ),
-    st.builds(
-        condition,
-        PATHS, st.sampled_from(["starts_with", "ends_with"]), st.sampled_from(["", "a", "b"]),
-    ),
-)  # fmt: skip
+# Few enough to meet one another, and alike enough to be taken for one another.
+ALIKE = st.sampled_from([0, 1, 1.0, 2, -1, True, False, None, "", "a", "ab", "b", "1", [], [1], {}])
+WANTED = {
+    **dict.fromkeys(["eq", "ne", "contains"], ALIKE | SCALARS),
+    **dict.fromkeys(["gt", "gte", "lt", "lte"], BOUND),
+    "between": st.tuples(st.integers(-3, 0), st.integers(0, 3)).map(list)
+    | st.sampled_from([["", "a"], ["a", "ab"], ["1", "b"]]),
+    **dict.fromkeys(["in", "not_in"], st.lists(ALIKE.filter(is_scalar) | SCALARS, min_size=1, max_size=3)),
+    **dict.fromkeys(["exists", "empty"], st.booleans()),
+    **dict.fromkeys(["starts_with", "ends_with"], st.sampled_from(["", "a", "b", "ab"])),
+    "matches": st.sampled_from(["a", "^a", "b$", "^a?b$", "[0-9]", "^$"]),
+}
+CONDITIONS = st.one_of(*(st.builds(condition, PATHS, st.just(op), wanted) for op, wanted in WANTED.items()))
 FILTERS = st.recursive(
     CONDITIONS,
     lambda inner: st.one_of(
@@ -336,6 +336,10 @@ def asked(op, value, wanted):
                 return False
             order = (value > wanted) - (value < wanted)
             return order in {"gt": (1,), "gte": (0, 1), "lt": (-1,), "lte": (-1, 0)}[op]
+        case "between":
+            return asked("gte", value, wanted[0]) and asked("lte", value, wanted[1])
+        case "matches":
+            return isinstance(value, str) and re.search(wanted, value) is not None
         case "in":
             return any(equal(value, choice) for choice in wanted)
         case "not_in":
@@ -363,6 +367,28 @@ def test_it_agrees_with_a_plain_reference(filter, data):
 
     assert filters.compile(kept)(event) is reference(filter, event)
     assert filters.explain(kept, event).holds is reference(filter, event)
+
+
+# Where a value stands so that the path finds it, with another one beside it.
+PLACES = {
+    "data": lambda value, _: value,
+    "data.a": lambda value, _: {"a": value},
+    "data[0]": lambda value, other: [value, other],
+    "data[*]": lambda value, other: [value, other],
+    "data[all]": lambda value, other: [value, other],
+    "data.a[*].b": lambda value, other: {"a": [{"b": value}, {"b": other}, other]},
+}
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+@settings(max_examples=300, deadline=None)
+@given(place=st.sampled_from(list(PLACES)), value=ALIKE | VALUES, other=ALIKE | VALUES, drawn=st.data())
+def test_each_operator_agrees_on_values_it_meets(op, place, value, other, drawn):
+    """Random paths meet little; here every condition has something to look at."""
+    wanted = condition(place, op, drawn.draw(WANTED[op]))
+    event = {"type": "x", "data": PLACES[place](value, other)}
+
+    assert filters.compile(filters.check(wanted))(event) is reference(wanted, event)
 
 
 # ---- Finding subscriptions. ----
