@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.02
 """How often a running engine's memory is looked at."""
+PATIENCE_S = 0.25
+"""Processor time after which a run counts as a long one."""
 
 
 class Conversation:
@@ -32,6 +34,7 @@ class Conversation:
         self._deadline = self._began + run.limits.timeout_ms / 1000
         self._most = max(run.limits.max_output_bytes, run.limits.max_call_bytes) * 4 + MIB
         self._peak = 0
+        self._used_before: float | None = None
         self._concluded = self._ended = False
 
     def hold(self) -> bool:
@@ -75,8 +78,14 @@ class Conversation:
             self._engine.inbox.fill()
 
     def _look(self, now: float) -> None:
-        """An engine that holds more than the run may have, although its own limits should have seen to it, goes."""
+        """An engine that holds more than the run may have, although its own limits should have seen to it, goes; one that
+        keeps a processor busy for long lets others pass."""
         self._looked = now
+        if not self._engine.stepped_back:
+            used = self._engine.processor_s()
+            self._used_before = used if self._used_before is None else self._used_before
+            if used - self._used_before > PATIENCE_S:
+                self._engine.step_back()
         held = self._engine.resident() - self._engine.base_memory
         self._peak = max(self._peak, held)
         if held > self._limits.memory_bytes + DATA_HEADROOM:

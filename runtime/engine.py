@@ -25,7 +25,9 @@ from runtime.wire import NotJson, ProtocolError, decode
 START_TIMEOUT_S = 15.0
 CHECK_TIMEOUT_S = 10.0
 MOST_SMALL_FRAME = 4 * MIB
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+BEHIND = 10
+"""How much nicer an engine is to others once its run has shown to be a long one."""
+_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 _LOST = (OSError, EOFError, ProtocolError, NotJson)
 """What talking to an engine that is gone, or not honest, ends in."""
 
@@ -48,6 +50,7 @@ class Engine:
             theirs.close()
             os.close(errors)
         self._sizes = _open(f"/proc/{self.pid}/statm")
+        self._times = _open(f"/proc/{self.pid}/stat")
         self.inbox = wire.Inbox(self._sock)
         self._ears = select.poll()
         self._ears.register(self._sock, select.POLLIN)
@@ -56,6 +59,7 @@ class Engine:
         self.prepared: OrderedDict[str, None] = OrderedDict()
         self.means: tuple[str, ...] = ()
         self.base_memory = 0
+        self.stepped_back = False
         self._most_prepared, self._number = most_prepared, 0
         self._sending, self._state = threading.Lock(), threading.Lock()
         self._dead = self._buried = self._rested = False
@@ -94,9 +98,10 @@ class Engine:
         said = self._last_words()
         self._sock.close()
         os.close(self._errors)
-        if self._sizes is not None:
-            os.close(self._sizes)
-            self._sizes = None
+        for file in (self._sizes, self._times):
+            if file is not None:
+                os.close(file)
+        self._sizes = self._times = None
         return (os.WTERMSIG(status) if os.WIFSIGNALED(status) else None), said
 
     def _last_words(self) -> str:
@@ -114,6 +119,23 @@ class Engine:
             return int(os.pread(self._sizes, 100, 0).split()[1]) * _PAGE
         except (OSError, IndexError):
             return 0
+
+    def processor_s(self) -> float:
+        """Processor time it has used; 0 when that cannot be seen."""
+        if self._times is None:
+            return 0.0
+        try:
+            fields = os.pread(self._times, 1000, 0).rpartition(b")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / _TICKS
+        except (OSError, IndexError):
+            return 0.0
+
+    def step_back(self) -> None:
+        """Whatever is quick goes before it from now on. There is no way forward again, so it serves one run at most."""
+        self.stepped_back = True
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"/proc/{self.pid}/task"):
+                os.setpriority(os.PRIO_PROCESS, int(thread), min(19, os.getpriority(os.PRIO_PROCESS, 0) + BEHIND))
 
     # ---- Talking. ----
 

@@ -130,6 +130,8 @@ class Pool:
     def _worn(self, engine: Engine) -> str | None:
         if engine.dead:
             return "died"
+        if engine.stepped_back:
+            return "stepped_back"
         if engine.uses >= self._config.max_uses:
             return "uses"
         if time.monotonic() - engine.born > self._config.max_age_s:
