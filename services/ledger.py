@@ -36,7 +36,7 @@ class _Entry:
     woken: threading.Lock = field(default_factory=threading.Lock)
     is_done: bool = False
     is_told: bool = False  # not written: somebody subscribes to such ends
-    error: Exception | None = None
+    error: Exception | None = field(default_factory=lambda: RuntimeError("the writer for all was ended while it wrote"))
 
 
 class Ledger:
@@ -71,7 +71,12 @@ class Ledger:
     def _lead(self) -> None:
         with self._lock:
             entries, self._waiting = self._waiting, []
-        _write_all(entries)
+        try:
+            _write_all(entries)
+        finally:
+            self._hand_on(entries)
+
+    def _hand_on(self, entries: Sequence[_Entry]) -> None:
         with self._lock:
             following = self._waiting[0] if self._waiting else None
             self._is_writing = following is not None
@@ -94,6 +99,9 @@ def _write_all(entries: Sequence[_Entry]) -> None:
         else:
             for entry in entries:
                 _write_all([entry])
+    else:
+        for entry in entries:
+            entry.error = None
 
 
 def _write_together(entries: Sequence[_Entry]) -> None:

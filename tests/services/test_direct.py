@@ -229,6 +229,22 @@ def test_a_database_that_is_away_is_away_for_all_who_wait(
     assert answer(write(author, "return 2")).output == 2, "and back for whoever comes next"
 
 
+def test_a_writer_that_is_ended_leaves_nobody_waiting(
+    author: Principal, elsewhere: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(_entries: object) -> None:
+        time.sleep(0.05)
+        raise SystemExit
+
+    script = write(author, "return 1")
+    monkeypatch.setattr("services.ledger._write_together", ended)
+    going = [elsewhere(ledger().begin, _begun(script)) for _ in range(4)]
+    assert {type(one.exception(30)) for one in going} <= {SystemExit, RuntimeError}
+    monkeypatch.undo()
+    ledger().begin(_begun(script))
+    assert db.session.scalar(select(func.count(Execution.id))) == 1
+
+
 def test_a_name_is_looked_for_in_ones_own_tenant(author: Principal, charlie: Person) -> None:
     script = write(author, "return context.tenant.name")
     assert executions.run(author, script.name, None).output == "Acme"
