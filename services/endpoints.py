@@ -2,7 +2,7 @@
 that arrives at one is in services/hooks/."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,8 +19,8 @@ from services import audit, endpoint_checks, endpoint_paths, scripts, triggers
 from services.audit import Target
 from services.errors import Conflict, NotFound
 from services.identity import Principal, require
-from services.paging import Page, keyset
-from services.scripts import UNCHANGED
+from services.paging import Page
+from services.partial import UNCHANGED, Partial
 
 MOST_PER_SCRIPT = 50
 DEFAULT_METHODS = ("POST",)
@@ -28,7 +28,7 @@ RECENT, RECENT_DAYS = 10, 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Partial):
     """What may be said about an endpoint. What is left out stays as it is, or gets its default."""
 
     path: str = UNCHANGED
@@ -37,10 +37,6 @@ class Changes:
     mode: str = UNCHANGED
     enabled: bool = UNCHANGED
     options: Mapping[str, Any] = UNCHANGED
-
-    def given(self) -> dict[str, Any]:
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in said.items() if value is not UNCHANGED}
 
 
 # ---- reading
@@ -65,9 +61,7 @@ def listed(actor: Principal, script_id: UUID) -> list[Endpoint]:
 def page(actor: Principal, cursor: str = "", limit: int = 50) -> tuple[Page[Endpoint], dict[UUID, Script]]:
     """All of the tenant, newest first, and their scripts."""
     require(actor, "scripts.read")
-    found = keyset(select(Endpoint), Endpoint.created_at, Endpoint.id, cursor, limit)
-    wanted = {endpoint.script_id for endpoint in found.rows}
-    return found, {script.id: script for script in db.session.scalars(select(Script).where(Script.id.in_(wanted)))}
+    return triggers.page(Endpoint, cursor, limit)
 
 
 def recent(actor: Principal, endpoint: Endpoint) -> list[Row[Any]]:

@@ -1,7 +1,7 @@
 """Schedules of a script: making, changing and removing them, what they will do, and what became of what they did."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -23,9 +23,9 @@ from services.errors import Conflict, Invalid, NotFound
 from services.firing import fire_due
 from services.identity import Principal, require
 from services.occurrences import Entry, rhythm
-from services.paging import Page, keyset
+from services.paging import Page
+from services.partial import UNCHANGED, Partial
 from services.queueing import Wanted, enqueue
-from services.scripts import UNCHANGED
 from services.stored import as_json
 
 __all__ = [
@@ -54,7 +54,7 @@ _STEERS = ("cron", "timezone", "jitter_seconds", "starts_at", "ends_at", "enable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Partial):
     """What may be said about a schedule. What is left out stays as it is, or gets its default."""
 
     cron: str = UNCHANGED
@@ -66,10 +66,6 @@ class Changes:
     jitter_seconds: int = UNCHANGED
     starts_at: datetime | str | None = UNCHANGED
     ends_at: datetime | str | None = UNCHANGED
-
-    def given(self) -> dict[str, Any]:
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in said.items() if value is not UNCHANGED}
 
 
 # ---- reading
@@ -94,9 +90,7 @@ def listed(actor: Principal, script_id: UUID) -> list[Schedule]:
 def page(actor: Principal, cursor: str = "", limit: int = 50) -> tuple[Page[Schedule], dict[UUID, Script]]:
     """All of the tenant, newest first, and their scripts."""
     require(actor, "scripts.read")
-    found = keyset(select(Schedule), Schedule.created_at, Schedule.id, cursor, limit)
-    wanted = {schedule.script_id for schedule in found.rows}
-    return found, {script.id: script for script in db.session.scalars(select(Script).where(Script.id.in_(wanted)))}
+    return triggers.page(Schedule, cursor, limit)
 
 
 def shown(schedule: Schedule) -> dict[str, Any]:

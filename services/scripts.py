@@ -1,7 +1,7 @@
 """Scripts: making, reading, saving and removing them. Saving is optimistic: nobody overwrites what they have not seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from services import audit, happenings, limits, parameters, triggers, versions
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
 from services.identity import Principal, require
+from services.partial import UNCHANGED, Partial
 from services.stored import as_json
 from services.validation import syntax_error
 
@@ -26,16 +27,8 @@ MAX_METADATA_BYTES = 16 * KIB
 MAX_SAMPLE_BYTES = 256 * KIB
 
 
-class _Unchanged:
-    def __repr__(self) -> str:
-        return "UNCHANGED"
-
-
-UNCHANGED: Any = _Unchanged()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Partial):
     """What an author may say about a script. What is left out stays as it is."""
 
     name: str = UNCHANGED
@@ -48,10 +41,6 @@ class Changes:
     limits: Mapping[str, Any] = UNCHANGED
     retention: Mapping[str, Any] = UNCHANGED
     sample_input: Any = UNCHANGED
-
-    def given(self) -> dict[str, Any]:
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in said.items() if value is not UNCHANGED}
 
 
 class Stale(Conflict):

@@ -10,7 +10,9 @@ from sqlalchemy import delete, select
 from models.base import db
 from models.endpoint import Endpoint, EndpointRoute
 from models.schedule import Schedule
+from models.script import Script
 from models.subscription import Subscription
+from services.paging import Page, keyset
 
 KINDS: dict[str, Any] = {"schedules": Schedule, "endpoints": Endpoint, "subscriptions": Subscription}
 
@@ -65,6 +67,13 @@ def kinds(script_ids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
         for script_id in db.session.scalars(select(model.script_id).where(model.script_id.in_(wanted))):
             counts[script_id][kind] = counts[script_id].get(kind, 0) + 1
     return counts
+
+
+def page(model: Any, cursor: str, limit: int) -> tuple[Page[Any], dict[UUID, Script]]:
+    """Those of one kind in the whole tenant, newest first, and their scripts."""
+    found = keyset(select(model), model.created_at, model.id, cursor, limit)
+    wanted = {row.script_id for row in found.rows}
+    return found, {script.id: script for script in db.session.scalars(select(Script).where(Script.id.in_(wanted)))}
 
 
 def remove_all(script_id: UUID) -> dict[str, int]:

@@ -1,11 +1,9 @@
 """The fields of parameters as pages show them, and the editor's rows as they come back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
-from flask import Flask, get_template_attribute
 from flask_babel import force_locale
 from werkzeug.datastructures import MultiDict
 
@@ -25,17 +23,8 @@ def database() -> str:
 
 
 @pytest.fixture(autouse=True)
-def in_request(app: Flask) -> Iterator[None]:
-    with app.test_request_context():
-        yield
-
-
-@pytest.fixture
-def macro(app: Flask) -> Callable[..., str]:
-    def call(name: str, *arguments: Any, **named: Any) -> str:
-        return str(get_template_attribute("parameters/_fields.html", name)(*arguments, **named))
-
-    return call
+def macro(macros_of: Callable[[str], Callable[..., str]]) -> Callable[..., str]:
+    return macros_of("parameters/_fields.html")
 
 
 def sent_by(markup: str) -> MultiDict[str, str]:

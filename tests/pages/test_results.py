@@ -2,12 +2,11 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 
 import pytest
-from flask import Flask, get_template_attribute
 from flask_babel import force_locale
 
 from blueprints.error_texts import TEXTS, error_text
@@ -22,17 +21,8 @@ def database() -> str:
 
 
 @pytest.fixture(autouse=True)
-def in_request(app: Flask) -> Iterator[None]:
-    with app.test_request_context():
-        yield
-
-
-@pytest.fixture
-def macro(app: Flask) -> Callable[..., str]:
-    def call(name: str, *arguments: Any, **named: Any) -> str:
-        return str(get_template_attribute("shared/results.html", name)(*arguments, **named))
-
-    return call
+def macro(macros_of: Callable[[str], Callable[..., str]]) -> Callable[..., str]:
+    return macros_of("shared/results.html")
 
 
 def words(markup: str) -> str:
