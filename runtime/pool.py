@@ -48,13 +48,13 @@ class Pool:
         self._config = config
         self._nursery = Nursery(config.prepared_sources)
         self._places = Places(config.pool_size)
-        self._workers = Workers()  # make and bury engines: both may take long on a busy machine
+        self._workers = Workers()  # make engines for runs that wait, so that these can hear of a cancel
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._idle: list[Engine] = []
         self._leased: set[Engine] = set()
         self._wanted: deque[Future[Engine]] = deque()
-        self._making = self._burying = 0
+        self._making = 0
         self._created, self._errors = 0, 0
         self._destroyed: Counter[str] = Counter()
         self._last_error: str | None = None
@@ -198,20 +198,12 @@ class Pool:
         return engine
 
     def _destroy(self, engine: Engine, reason: str) -> None:
-        """Nobody waits for the end of a process."""
-        engine.kill()
-        with self._lock:
-            self._destroyed[reason] += 1
-            self._burying += 1
-        self._workers.submit(lambda: self._bury(engine, reason))
-
-    def _bury(self, engine: Engine, reason: str) -> None:
+        """To its very end: what is left of a process would share the processor with the run that follows."""
         number, said = engine.bury()
         if said:
             log.warning("engine %s (%s, signal %s) said: %s", engine.pid, reason, number, said[-2000:])
-        with self._changed:
-            self._burying -= 1
-            self._changed.notify_all()
+        with self._lock:
+            self._destroyed[reason] += 1
 
     def _keep(self) -> None:
         """The keeper's thread: stock, health, age."""
@@ -314,6 +306,6 @@ class Pool:
             self._destroy(engine, "closed")
         self._keeper.join(self._config.start_timeout_s)
         with self._changed:
-            self._changed.wait_for(lambda: not self._making and not self._burying, self._config.start_timeout_s)
+            self._changed.wait_for(lambda: not self._making, self._config.start_timeout_s)
         self._workers.close()
         self._nursery.close()
