@@ -189,11 +189,24 @@
   // ---- Host calls. ----
   const pending = create(null);
   let lastCall = 0, maxCall = 0, maxCalls = 0;
-  const callFrom = (site, name, args) => new NativePromise((function (resolve, reject) {
+  // JSON would make null of them, and null is a value: another one.
+  const holdsOddNumber = values => {
+    if (values === null || typeof values !== 'object') return false;
+    const names = ownKeys(values);
+    for (let at = 0; at < names.length; at++) {
+      const value = values[names[at]];
+      if (typeof value === 'number' && value - value !== 0) return true;
+    }
+    return false;
+  };
+  const callFrom = (site, name, args, exact) => new NativePromise((function (resolve, reject) {
     if (over) return;
     if (lastCall >= maxCalls) return reject(hostError({ __proto__: null, code: 'API_CALL_LIMIT', retryable: true, message: `more than ${maxCalls} SDK calls in one run` }, site));
     let request;
-    try { request = stringify(args); } catch (error) {
+    try {
+      if (holdsOddNumber(exact)) throw new NativeError('NaN and Infinity have no JSON');
+      request = stringify(args);
+    } catch (error) {
       return reject(hostError({ __proto__: null, code: 'INVALID_INPUT', retryable: false, message: `arguments of ${name} are not JSON: ${readText(error, 'message', 500)}` }, site));
     }
     if (request.length > maxCall) return reject(hostError({ __proto__: null, code: 'INVALID_INPUT', retryable: false, message: `arguments of ${name} are too large` }, site));
@@ -208,7 +221,7 @@
   });
   // Rest parameters hold own elements only, so a patched Array.prototype cannot listen in on them.
   const caller = (function (name) {
-    const fn = (...args) => callFrom(siteOf(fn), name, args);
+    const fn = (...args) => callFrom(siteOf(fn), name, args, args);
     return fn;
   });
   const settle = (function (answer) {
@@ -324,17 +337,17 @@
   });
 
   shims.db = (function (api, bound) {
-    const one = (name) => { const fn = (sql, params) => callFrom(siteOf(fn), name, [sql, params ?? []]); return fn; };
+    const one = (name) => { const fn = (sql, params) => callFrom(siteOf(fn), name, [sql, params ?? []], params); return fn; };
     if (bound['db.query']) {
       api.query = one('db.query');
-      const queryOne = async (sql, params) => first(await callFrom(siteOf(queryOne), 'db.query', [sql, params ?? []]));
+      const queryOne = async (sql, params) => first(await callFrom(siteOf(queryOne), 'db.query', [sql, params ?? []], params));
       api.queryOne = queryOne;
     }
     const first = rows => (isArray(rows) && rows.length > 0 ? rows[0] : null);
     if (bound['db.execute']) api.execute = one('db.execute');
     if (!bound['db.begin']) { delete api.transaction; return; }
     let open = false;
-    const within = (id, name) => (sql, params) => callFrom(siteOf(), name, [id, sql, params ?? []]);
+    const within = (id, name) => (sql, params) => callFrom(siteOf(), name, [id, sql, params ?? []], params);
     const transaction = async work => {
       const site = siteOf(transaction);
       if (typeof work !== 'function') throw new TypeError('sdk.db.transaction needs a function');
@@ -368,14 +381,18 @@
         const begun = await callFrom(site, 'once.begin', [key]);
         if (begun.state === 'done') return begun.value;
         if (begun.state === 'run') {
-          try {
-            const value = await fn();
-            await callFrom(site, 'once.finish', [key, begun.token, value === undefined ? null : value]);
-            return value;
-          } catch (error) { // the function's, or of a result that cannot be kept
+          let value;
+          try { value = await fn(); } catch (error) {
             try { await callFrom(site, 'once.fail', [key, begun.token]); } catch { /* the first error is the one to tell */ }
             throw error;
           }
+          const finish = result => callFrom(site, 'once.finish', [key, begun.token, result]);
+          try { await finish(value === undefined ? null : value); } catch (error) {
+            // It was done, even if what it gave cannot be kept: nobody may do it again.
+            if (error.code === 'INVALID_INPUT') try { await finish(null); } catch { /* the first error is the one to tell */ }
+            throw error;
+          }
+          return value;
         }
         await sleep(begun.retry_ms || 50);
       }

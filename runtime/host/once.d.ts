@@ -1,14 +1,16 @@
 interface Sdk {
   /**
    * @en Runs the function at most once per key and script, even across retries, replays and runs at the same time.
-   * Later calls get the stored result, for 30 days; it may have 64 KB. When the function throws, its result
-   * cannot be kept, or its run dies, the key is free again. A key must not hold a secret.
+   * Later calls get the stored result, for 30 days; it may have 64 KB. When the function throws, or its run dies, the key is
+   * free again. A result that cannot be kept is an error now and null later. A key must not hold a secret.
    * @ru Выполняет функцию не более одного раза на ключ и скрипт, даже при повторах и одновременных запусках. Следующие
-   * вызовы 30 дней получают сохранённый результат (до 64 КБ). Если функция бросила ошибку, её результат нельзя
-   * сохранить или её запуск прервался, ключ снова свободен. Секрета в ключе быть не должно.
+   * вызовы 30 дней получают сохранённый результат (до 64 КБ). Если функция бросила ошибку или её запуск прервался, ключ снова
+   * свободен. Если результат нельзя сохранить, этот вызов завершится ошибкой, а следующие получат null. Секрета в ключе быть
+   * не должно.
    * @uz Funksiyani har kalit va skript uchun koʻpi bilan bir marta bajaradi, takroriy va bir vaqtdagi ishga tushirishlarda
-   * ham. Keyingi chaqiruvlar 30 kun davomida saqlangan natijani (64 KB gacha) oladi. Funksiya xato tashlasa, natijasini saqlab
-   * boʻlmasa yoki uning ishga tushirilishi uzilsa, kalit yana boʻshaydi. Kalitda maxfiy qiymat boʻlmasin.
+   * ham. Keyingi chaqiruvlar 30 kun davomida saqlangan natijani (64 KB gacha) oladi. Funksiya xato tashlasa yoki uning ishga
+   * tushirilishi uzilsa, kalit yana boʻshaydi. Natijani saqlab boʻlmasa, bu chaqiruv xato bilan tugaydi, keyingilari null oladi.
+   * Kalitda maxfiy qiymat boʻlmasin.
    * @example
    * const first = await sdk.once("invoice-7", () => "sent");
    * const second = await sdk.once("invoice-7", () => "sent again");

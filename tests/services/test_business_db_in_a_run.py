@@ -59,6 +59,14 @@ def test_query_one_without_a_row_is_null(run: Callable[..., Outcome]) -> None:
     assert run("return await sdk.db.queryOne('SELECT id FROM clients WHERE id = ?', [-1])").value is None
 
 
+@pytest.mark.parametrize("call", ["sdk.db.query('SELECT ? AS x', [0 / 0])", "sdk.db.queryOne('SELECT :a AS x', { a: 1 / 0 })",
+                                  "sdk.db.transaction(tx => tx.query('SELECT ? AS x', [-1 / 0]))"])  # fmt: skip
+def test_a_number_without_json_does_not_become_null(run: Callable[..., Outcome], call: str) -> None:
+    out = run(f"return await {call}")
+    assert out.error is not None
+    assert (out.error.code, "NaN" in out.error.message) == ("INVALID_INPUT", True)
+
+
 def test_a_throw_rolls_the_transaction_back_and_comes_through(run: Callable[..., Outcome]) -> None:
     out = run("""
         await sdk.db.transaction(async tx => { await tx.execute("DELETE FROM payments"); throw new Error("no"); });

@@ -375,13 +375,16 @@ def test_runs_at_the_same_time_run_it_once(
 
 
 @pytest.mark.parametrize("result", ["'x'.repeat(100_000)", "5n", "(() => { const a = {}; a.a = a; return a; })()"])
-def test_a_result_that_cannot_be_kept_leaves_the_key_free(run: Run, facts_of: Facts, acme: Tenant, result: str) -> None:
+def test_what_was_done_is_not_done_again_because_its_result_cannot_be_kept(
+    run: Run, facts_of: Facts, acme: Tenant, result: str
+) -> None:
     out = run(facts_of(acme), f"""
         let code;
         try {{ await sdk.once("k", () => {result}); }} catch (error) {{ code = error.code; }}
-        return [code, await sdk.once("k", () => "now")];
+        return [code, await sdk.once("k", () => "again")];
     """, limits=Limits(timeout_ms=4_000))  # fmt: skip
-    assert out.value == ["INVALID_INPUT", "now"]
+    assert out.value == ["INVALID_INPUT", None]
+    assert run(facts_of(acme), "return await sdk.once('k', () => 'again')").value is None
 
 
 def test_the_trace_says_which_key_it_was_and_what_became_of_it(run: Run, facts_of: Facts, acme: Tenant) -> None:
@@ -442,8 +445,17 @@ def test_a_result_no_database_can_keep_is_kept_as_well_as_it_can_be(run: Run, fa
     assert run(facts_of(acme), "return await sdk.once('k', () => 'again')").value == {"a\ufffd": "b\ufffdc\ufffd"}
 
 
-@pytest.mark.parametrize("call", ["once('k')", "once()", "once(5, () => 1)", "once('', () => 1)", "once('x'.repeat(201), () => 1)", "once({}, () => 1)",
-                                  "once('k', () => 'x'.repeat(70000))", "once('k', () => 5n)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        "once('k')",
+        "once()",
+        "once(5, () => 1)",
+        "once('', () => 1)",
+        "once('x'.repeat(201), () => 1)",
+        "once({}, () => 1)",
+    ],
+)
 def test_a_wrong_use_is_an_error_and_holds_nothing(run: Run, facts_of: Facts, acme: Tenant, call: str) -> None:
     assert run(facts_of(acme), f"await sdk.{call}").error is not None
     assert run(facts_of(acme), "return await sdk.once('k', () => 'free')").value == "free"
