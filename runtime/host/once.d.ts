@@ -10,7 +10,7 @@ interface Sdk {
    * @uz Funksiyani har kalit va skript uchun koʻpi bilan bir marta bajaradi, takroriy va bir vaqtdagi ishga tushirishlarda
    * ham. Keyingi chaqiruvlar 30 kun davomida saqlangan natijani (64 KB gacha) oladi. Funksiya xato tashlasa yoki uning ishga
    * tushirilishi uzilsa, kalit yana boʻshaydi. Natijani saqlab boʻlmasa, bu chaqiruv xato bilan tugaydi, keyingilari null oladi.
-   * Kalitda maxfiy qiymat boʻlmasin.
+   * Kalitda sir boʻlmasligi kerak.
    * @example
    * const first = await sdk.once("invoice-7", () => "sent");
    * const second = await sdk.once("invoice-7", () => "sent again");
