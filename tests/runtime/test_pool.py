@@ -294,12 +294,13 @@ def test_a_closed_nursery_gives_no_engines() -> None:
 
 
 def test_a_run_that_keeps_a_processor_busy_lets_others_pass() -> None:
-    with Runtime(RuntimeConfig(pool_size=1)) as runtime:
+    with Runtime(RuntimeConfig(pool_size=1, warm=1)) as runtime:
         assert runtime.execute("return 1").ok
         [engine] = runtime._pool.engine_pids()
-        loop = in_thread(lambda: runtime.execute("for (;;) {}", limits=Limits(timeout_ms=4_000)))
+        loop = in_thread(lambda: runtime.execute("for (;;) {}", execution_id="loop"))
         ours = os.getpriority(os.PRIO_PROCESS, 0)
         assert settle(lambda: min(_niceness(engine)) > ours)
+        assert runtime.cancel("loop")
         loop.join()
         assert runtime.execute("return 2").value == 2
         assert max(_niceness(runtime._pool.engine_pids()[0])) == ours, "who comes next does not suffer for it"
