@@ -243,12 +243,11 @@ def _tell_database(connection: Connection, tenant: UUID | Literal["*"] | None) -
     if connection.dialect.name != "postgresql":
         return
     role = APP_ROLE if _may_become_app_role(connection) else "none"
-    connection.execute(
-        text("SELECT set_config('dastgoh.tenant', :tenant, true), set_config('role', :role, true)"),
-        {"tenant": str(tenant or ""), "role": role},
-    )
+    connection.exec_driver_sql(_TELL, (str(tenant or ""), role))
 
 
+# In the driver's own words: every transaction begins with it, and compiling it would cost more than running it.
+_TELL = "SELECT set_config('dastgoh.tenant', %s, true), set_config('role', %s, true)"
 _role_known: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
 
 
