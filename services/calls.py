@@ -1,7 +1,7 @@
 """A Call is all one run needs, read from its row and its pinned version, so that the database can be let go meanwhile."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -61,9 +61,11 @@ class Call:
     is_audited: bool = False  # whoever wrote its row wrote into the audit log, in the same transaction
 
 
-def build(execution_id: UUID, deadline: float | None = None) -> Call:
-    """The session is bound to the run's tenant."""
+def build(execution_id: UUID, deadline: float | None = None, at_most: frozenset[str] | None = None) -> Call:
+    """The session is bound to the run's tenant. `at_most`: the permissions of the run that called this one."""
     caller = _caller(execution_id)
+    if caller and at_most is not None:
+        caller = replace(caller, permissions=caller.permissions & at_most)
     run = db.session.scalars(
         select(Execution).where(Execution.id == execution_id)
         .options(undefer(Execution.input), undefer(Execution.test_source), undefer(Execution.request))

@@ -55,13 +55,15 @@ def in_sandbox(call: Call) -> Outcome:
 def _limits(call: Call) -> Limits:
     """A run that another run waits for has no more time than that one has left."""
     limits = runtime_limits(call.limits, settings())
-    timeout_ms = limits.timeout_ms
-    if call.deadline is not None:
-        timeout_ms = min(timeout_ms, max(1, round((call.deadline - time.monotonic()) * 1000)))
+    timeout_ms = _timeout_ms(call, limits.timeout_ms)
     lines = log_lines(call.tenant_limits, limits.timeout_ms, limits.max_log_lines)
     # A request is there twice: as its sender wrote it, and as it is read.
     most_input = limits.max_input_bytes if call.request is None else MAX_REQUEST_BYTES
     return replace(limits, timeout_ms=timeout_ms, max_log_lines=lines, max_input_bytes=most_input)
+
+
+def _timeout_ms(call: Call, most: int) -> int:
+    return most if call.deadline is None else min(most, max(1, round((call.deadline - time.monotonic()) * 1000)))
 
 
 def context_of(call: Call) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def context_of(call: Call) -> dict[str, Any]:
             "id": str(call.execution_id), "type": call.type, "triggeredBy": call.triggered_by, "attempt": call.attempt,
         },
         "trigger": call.trigger, "event": call.event, "request": call.request, "requestId": call.request_id,
-        "deadlineMs": round((time.time() + call.limits["timeout_ms"] / 1000) * 1000),
+        "deadlineMs": round(time.time() * 1000) + _timeout_ms(call, call.limits["timeout_ms"]),
     }  # fmt: skip
 
 

@@ -1,6 +1,9 @@
 """Runs: starting, performing, stopping and repeating them. All doors lead to `perform`."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +15,11 @@ from models.database import reading
 from models.execution import FINISHED, Execution
 from models.script import Script
 from runtime.errors import HostError
+from runtime.host import current_call
 from services import audit, claims, direct, event_log, outcomes, parameters, runnable, scripts, versions
 from services.audit import Target
 from services.direct import Ran
+from services.engines import engines
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.granted.facts import RunFacts
 from services.hands import hands
@@ -41,6 +46,7 @@ __all__ = [
 ]
 
 MAX_INPUT_BYTES = 1024 * 1024
+LOOK_S = 0.1
 _WHOLE = [undefer(getattr(Execution, name)) for name in
           ("input", "request", "output", "error", "logs", "calls", "attempts", "test_source")]  # fmt: skip
 
@@ -110,7 +116,8 @@ def run_embedded(facts: RunFacts, name: str, input: Any, deadline: float | None)
     child.user_id = facts.user_id
     child_id = child.id
     db.session.commit()
-    perform(child_id, deadline=deadline, on_busy=refuse)
+    with _stopped_with_its_caller(child_id):
+        perform(child_id, deadline=deadline, on_busy=refuse, at_most=facts.permissions if facts.user_id else None)
     ended = db.session.scalars(select(Execution).where(Execution.id == child_id).options(*_WHOLE)).one()
     if ended.error:
         error = ended.error
@@ -118,6 +125,23 @@ def run_embedded(facts: RunFacts, name: str, input: Any, deadline: float | None)
             error["code"], f"{script.name}: {error['message']}", error["retryable"], {"execution_id": str(child_id)}
         )
     return ended.output
+
+
+@contextmanager
+def _stopped_with_its_caller(child_id: UUID) -> Iterator[None]:
+    """Nobody waits any more for what a run that was stopped, or died, has called."""
+    call, over, runtime = current_call(), Event(), engines()
+
+    def look() -> None:
+        while call and not over.wait(LOOK_S):
+            if call.cancelled.is_set():
+                runtime.cancel(str(child_id))
+
+    Thread(target=look, name="caller of a run", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _begin(script: Script, wanted: Wanted) -> Execution:

@@ -24,7 +24,10 @@ NOTED_EVERY = timedelta(seconds=5)
 OnBusy = Callable[[calls.Call, Busy], None]
 
 
-def perform(execution_id: UUID, *, deadline: float | None = None, on_busy: OnBusy | None = None) -> None:
+def perform(
+    execution_id: UUID, *, deadline: float | None = None, on_busy: OnBusy | None = None,
+    at_most: frozenset[str] | None = None,
+) -> None:  # fmt: skip
     """Claim, pin, let the database go, execute, finish. Needs an application context and no tenant; raises nothing of
     what the script or a policy says. Whoever comes second finds nothing to do."""
     lease_s = settings().run_lease_s
@@ -32,7 +35,7 @@ def perform(execution_id: UUID, *, deadline: float | None = None, on_busy: OnBus
     if tenant_id is None:
         return
     with as_tenant(db.session, tenant_id), hands().steward.watching(execution_id):
-        call = calls.build(execution_id, deadline)
+        call = calls.build(execution_id, deadline, at_most)
         db.session.commit()
         try:
             values = ended(call)

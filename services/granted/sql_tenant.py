@@ -120,11 +120,13 @@ class TenantLimiter:
         return table
 
     def _bound_needles(self, tree: exp.Expr) -> None:
+        """A function of the connection hands the needle on where it is short enough."""
         for call in tree.find_all(exp.Anonymous):
             longest = self.language.longest_needles.get(call.name)
             if longest and len(call.expressions) > 1:
                 needle = call.expressions[1]
-                needle.replace(needle_check(self.prefix, needle.copy(), longest))
+                bounded = [needle.copy(), exp.Literal.number(longest)]
+                needle.replace(exp.Anonymous(this=needle_name(self.prefix), expressions=bounded))
 
     # Reading
 
@@ -287,11 +289,6 @@ class TenantLimiter:
 
 def needle_name(prefix: str) -> str:
     return f"{prefix}needle"
-
-
-def needle_check(prefix: str, needle: exp.Expr, longest: int) -> exp.Expr:
-    """The needle itself, where the connection's function of that name finds it short enough."""
-    return exp.Anonymous(this=needle_name(prefix), expressions=[needle, exp.Literal.number(longest)])
 
 
 def _offset(mark: exp.Expr) -> int:

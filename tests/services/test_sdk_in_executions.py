@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from sqlalchemy.orm import undefer
 
 from models import AuditEntry, Event, Execution, Script, db
 from services import executions, process, scripts, secrets
+from services.granted.facts import RunFacts
 from services.identity import Principal
 from services.scripts import Changes
 from tests.conftest import Person
@@ -94,6 +96,37 @@ def test_a_script_that_calls_itself_comes_to_an_end(author: Principal) -> None:
     ended = finish(author, write(author, source, "Mirror"))
     assert ended.output == 5  # depths 0 to 4
     assert db.session.scalars(select(Execution.chain_depth).order_by(Execution.chain_depth)).all() == [0, 1, 2, 3, 4]
+
+
+def test_a_run_that_is_stopped_takes_the_one_it_called_along(author: Principal) -> None:
+    write(author, "await sdk.sleep(25_000); await sdk.cache.shared.set('went on', 1);", "Slow")
+    parent = executions.start(author, write(author, "return await sdk.scripts.run('Slow')").id)
+    until = time.monotonic() + 20
+    while not [run for run in children(parent) if run.status == "running"]:
+        assert time.monotonic() < until
+        db.session.rollback()
+        time.sleep(0.05)
+    executions.cancel(author, parent.id)
+    assert executions.wait_for(author, parent.id, 10).status == "cancelled"
+    (child,) = children(parent)
+    assert executions.wait_for(author, child.id, 10).status == "cancelled"
+
+
+def test_a_called_script_may_no_more_than_its_caller(author: Principal, facts_of: Callable[..., RunFacts]) -> None:
+    """The run of a token that may little, whose owner may much."""
+    write(author, "return context.user.permissions", "Rights")
+    caller = finish(author, write(author, "return 1"))
+    facts = replace(
+        facts_of(author.tenant, user_id=author.id, permissions=frozenset({"scripts.execute"})), execution_id=caller.id
+    )
+    assert executions.run_embedded(facts, "Rights", None, None) == ["scripts.execute"]
+
+
+def test_a_called_script_is_told_the_time_its_caller_has_left(author: Principal) -> None:
+    write(author, "return context.deadlineMs;", "Deadline")
+    source = "return [context.deadlineMs, await sdk.scripts.run('Deadline')];"
+    own, of_called = finish(author, write(author, source)).output
+    assert of_called <= own + 1_000
 
 
 def test_what_was_done_once_is_not_done_again_by_a_replay(author: Principal) -> None:
