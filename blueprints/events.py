@@ -1,7 +1,6 @@
 """The event log: what happened, what it led to and why, and a test event by hand."""
 
 import json
-from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -76,7 +75,7 @@ def show(event_id: UUID) -> Response:
     led_to = causation.of(actor(), event)
     return render(
         "events/show.html", "events/_outcome.html", event=event, runs=runs, considered=considered, causation=led_to,
-        ends=Counter(run.status for run in runs),
+        ends=event_log.ends(actor(), [event])[event.id],
         scripts=event_log.scripts_of(run.script_id for run in runs), max_depth=MAX_DEPTH,
         is_going_on=any(step.is_going_on for step in led_to.first),
     )  # fmt: skip

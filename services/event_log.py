@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import undefer
 
 from models.base import db, utcnow
@@ -85,14 +85,17 @@ def runs(actor: Principal, event_id: UUID) -> list[Execution]:
 
 
 def ends(actor: Principal, events: Iterable[Event]) -> dict[UUID, dict[str, int]]:
-    """By event: how many of its runs have which status."""
+    """By event: how many of its deliveries have which status. Tries by hand and later replays are not among them."""
     require(actor, "executions.read")
     ids = [event.id for event in events if event.matched]
     found: dict[UUID, dict[str, int]] = defaultdict(dict)
-    query = select(Execution.event_id, Execution.status, func.count(Execution.id)).where(Execution.event_id.in_(ids))
-    for event_id, status, count in db.session.execute(query.group_by(Execution.event_id, Execution.status)):
-        if event_id:
-            found[event_id][status] = count
+    query = (
+        select(Event.id, Execution.status, func.count(Execution.id)).join(Execution, Execution.event_id == Event.id)
+        .where(Event.id.in_(ids), or_(Execution.trigger == "event", Event.source == "replay"))
+        .group_by(Event.id, Execution.status)
+    )  # fmt: skip
+    for event_id, status, count in db.session.execute(query):
+        found[event_id][status] = count
     return found
 
 

@@ -258,8 +258,35 @@ def test_the_event_log_tells_how_the_runs_of_each_event_go(world: World, alice: 
     assert outcome() == ("failed", "Failed")
     add("failed", "succeeded", "succeeded")
     assert outcome() == ("failed", "1 of 3 failed")
+    with world.bound():  # tried by hand and replayed since: no deliveries of the event
+        for trigger in ("manual", "test", "replay"):
+            db.session.add(
+                Execution(
+                    script_id=world.script.id,
+                    version_number=1,
+                    trigger=trigger,
+                    status="failed",
+                    event_id=world.events[1],
+                )
+            )
+        db.session.commit()
+    assert outcome() == ("failed", "1 of 3 failed")
     add("succeeded", "running")
     assert outcome()[0] == "running"
+
+
+def test_another_tenants_event_is_no_test_input(app: Flask, world: World, charlie: Person, sign_in: SignIn) -> None:
+    with Bound(app, charlie):
+        own = scripts.create(charlie.principal, Changes(name="His own", source="return context.event.data")).id
+    browser = sign_in(charlie)
+
+    assert browser.get(f"/scripts/{own}").status_code == 200
+    assert browser.get(f"/scripts/{own}?event={world.events[0]}").status_code == 404
+    browser.get("/profile")
+    answer = browser.post(f"/scripts/{own}/executions", event=str(world.events[0]), input_json="{}", input_mode="json")
+    assert answer.status_code == 404
+    with Bound(app, charlie):
+        assert db.session.scalar(select(func.count(Execution.id))) == 0
 
 
 def test_an_event_page_draws_what_led_to_what(world: World, alice: Person, sign_in: SignIn) -> None:
