@@ -59,8 +59,9 @@ class Conversation:
         metrics.api_calls = run.calls.made
         metrics.peak_memory_bytes = max(metrics.peak_memory_bytes, self._peak)
         if run.cancelled and not (self._ended and run.outcome.ok):
-            run.outcome.value = None
             run.fail("CANCELLED", "the run was cancelled")
+        if not run.outcome.ok:
+            run.outcome.value = None  # one that came before the end went wrong
         self._logs.finish()
         return self._ended
 
@@ -152,7 +153,6 @@ class Conversation:
         number, said = self._engine.bury()
         if said:
             log.info("engine %s said: %s", self._engine.pid, said[-2000:])
-        run.outcome.value = None
         if number in (signal.SIGPROF, signal.SIGXCPU):
             run.fail("CPU_LIMIT", f"the run used more than {limits.cpu_ms} ms of processor time")
         elif "out of memory" in said.lower() or "MemoryError" in said or self._peak > limits.memory_bytes * 0.8:

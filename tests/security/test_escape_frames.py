@@ -87,6 +87,7 @@ def test_a_forged_frame_ends_the_run_as_a_crash(engine: tuple[Engine, socket.soc
     run = converse(*engine, [forged])
     assert run.outcome.error is not None
     assert run.outcome.error.code == "ENGINE_CRASHED"
+    assert run.outcome.value is None
     assert engine[0].dead
 
 
@@ -110,6 +111,23 @@ def test_half_a_frame_ends_as_a_timeout(engine: tuple[Engine, socket.socket]) ->
     run = converse(*engine, [frame(VALUE, b"12345")[:-2]], timeout_ms=200)
     assert run.outcome.error is not None
     assert run.outcome.error.code == "TIMEOUT"
+
+
+def test_lines_that_came_with_the_kill_are_kept(
+    engine: tuple[Engine, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = frame(LOGS, b'{"lines":[{"level":"info","message":"last words","timestamp":0}],"dropped":0}')
+    monkeypatch.setattr(engine[0], "kill", lambda: engine[1].sendall(last + frame(VALUE, b"1") + frame(LOGS, b"{")))
+    run = converse(*engine, [], timeout_ms=100)
+    assert run.outcome.error is not None
+    assert run.outcome.error.code == "TIMEOUT"
+    assert (run.outcome.value, [entry.message for entry in run.outcome.logs]) == (None, ["last words"])
+
+
+def test_a_call_larger_than_a_call_may_be_ends_the_run(engine: tuple[Engine, socket.socket]) -> None:
+    run = converse(*engine, [frame(CALL, b'[1,"t.f",["%s"]]' % (b"x" * (2 * 1024 * 1024 + 2_000)))])
+    assert run.outcome.error is not None
+    assert run.outcome.error.code == "ENGINE_CRASHED"
 
 
 @pytest.mark.parametrize("value", [b"nope", b"NaN", b"1e999", b"[" * 5000 + b"]" * 5000, b"[" * 200 + b"]" * 200])
