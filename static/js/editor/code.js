@@ -120,6 +120,7 @@ export class Code {
   }
 
   async #diagnose() {
+    if (this.model.isDisposed()) return; // a tablet was turned while the declarations were on their way
     const version = this.model.getVersionId();
     const problems = await diagnose(this.tools, this.model).catch(() => []);
     if (!this.model.isDisposed() && this.model.getVersionId() === version) this.listeners.onProblems(problems);

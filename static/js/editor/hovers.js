@@ -17,6 +17,7 @@ export function offerHovers({ monaco, typescript }, words) {
 
 async function hover(typescript, words, model, position) {
   const worker = await workerFor(typescript, model.uri);
+  if (model.isDisposed()) return undefined;
   const info = await worker.getQuickInfoAtPosition(model.uri.toString(), model.getOffsetAt(position));
   if (!info || model.isDisposed()) return undefined;
   const start = model.getPositionAt(info.textSpan.start);
