@@ -41,7 +41,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
     https_only = not settings.development
     return {
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 15, "max_overflow": settings.web_threads},
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 15, "max_overflow": 10},
         "SECRET_KEY": settings.secret_key or _development_key(settings.data_dir),
         "SESSION_COOKIE_NAME": "dastgoh_session",
         "SESSION_COOKIE_SECURE": https_only,

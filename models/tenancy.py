@@ -92,7 +92,7 @@ def _system_engine(engine: Engine) -> Engine:
         return engine
     with _making:
         if engine not in _system_engines:
-            made = create_engine(engine.url, pool_size=5, max_overflow=20)
+            made = create_engine(engine.url, pool_size=5, max_overflow=10)
             event.listen(made, "connect", _see_all_tenants)
             _system_engines[engine] = made
         return _system_engines[engine]
