@@ -5,9 +5,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from blueprints.errors import attempt
-from blueprints.forms.people import TenantForm
+from blueprints.forms.people import KeepingForm, TenantForm
 from blueprints.guard import actor, requires
 from services import tenants
+from services.retention import DAYS
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -15,9 +16,7 @@ bp = Blueprint("settings", __name__, url_prefix="/settings")
 @bp.get("")
 @requires("users.manage")
 def index() -> str:
-    here = actor().tenant
-    data = {"name": here.name, "timezone": here.timezone, "language": here.language or ""} if here else {}
-    return render_template("settings/index.html", form=TenantForm(formdata=None, data=data))
+    return _page()
 
 
 @bp.post("")
@@ -28,4 +27,24 @@ def update() -> Response | tuple[str, int]:
                                             language=form.language.data or None)):  # fmt: skip
         flash(_("Saved."), "success")
         return redirect(url_for("settings.index"), 303)
-    return render_template("settings/index.html", form=form), 422
+    return _page(form=form), 422
+
+
+@bp.post("/retention")
+@requires("users.manage")
+def save_retention() -> Response | tuple[str, int]:
+    form = KeepingForm()
+    if attempt(form, lambda: tenants.keep(actor(), {kind: form[kind].data for kind in DAYS})):
+        flash(_("Saved."), "success")
+        return redirect(url_for("settings.index"), 303)
+    return _page(keeping=form), 422
+
+
+def _page(form: TenantForm | None = None, keeping: KeepingForm | None = None) -> str:
+    here = actor().tenant
+    data = {"name": here.name, "timezone": here.timezone, "language": here.language or ""} if here else {}
+    return render_template(
+        "settings/index.html",
+        form=form or TenantForm(formdata=None, data=data),
+        keeping=keeping or KeepingForm(formdata=None, data=tenants.keeps(actor()) if here else {}),
+    )

@@ -1,7 +1,7 @@
 """What the scheduler process does, and how often."""
 
 from jobs.scheduler import Chore
-from services import audit, dead_letters, event_log, executions, firing, meters, once, versions
+from services import audit, dead_letters, event_log, executions, firing, meters, once, sweeping, versions
 from services.wiring import redis
 
 _HOUR = 3600.0
@@ -13,6 +13,7 @@ CHORES = (
     Chore("finish lost runs and hand over unclaimed ones", every_s=0.5, run=executions.sweep),
     Chore("send on what was measured", every_s=1.0, run=lambda: meters.flush(redis())),
     Chore("prune the ledger of schedules", every_s=_HOUR, run=firing.prune),
+    Chore("prune runs", every_s=_HOUR, run=sweeping.prune),
     Chore("prune events", every_s=_HOUR, run=event_log.prune),
     Chore("prune dead letters", every_s=_HOUR, run=dead_letters.prune),
     Chore("prune versions by age", every_s=_HOUR, run=versions.prune),

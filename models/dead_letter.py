@@ -25,8 +25,11 @@ class DeadLetter(TenantOwned, Identified, Base):
 
     script_id: Mapped[UUID]
     subscription_id: Mapped[UUID | None]
-    execution_id: Mapped[UUID | None] = mapped_column(ForeignKey("script_executions.id", ondelete="SET NULL"))
-    event_id: Mapped[UUID | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))
+    # Indexed for what is removed there: a foreign key looks for its rows by this column alone.
+    execution_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("script_executions.id", ondelete="SET NULL"), index=True
+    )
+    event_id: Mapped[UUID | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"), index=True)
     event_type: Mapped[str] = mapped_column(String(200), default="")
     event_data: Mapped[Any | None] = mapped_column(Json, deferred=True)
     version_number: Mapped[int]

@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 import logs
 from models.audit_entry import AuditEntry
-from models.base import db, utcnow
+from models.base import db
 from models.tenancy import as_system
+from services import retention
 from services.identity import Principal, require
 from services.paging import Page, keyset
-
-RETENTION_DAYS = 365
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,8 @@ def actions(actor: Principal) -> list[str]:
     return list(db.session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)))
 
 
-def prune(days: int = RETENTION_DAYS) -> None:
-    """Entries past retention go; the database itself refuses to delete younger ones."""
+def prune() -> None:
+    """Entries past each tenant's retention go, and those of the whole installation past the usual one."""
+    retention.prune("audit", AuditEntry.created_at)
     with as_system(db.session):
-        # Core on purpose: the mapped class refuses deletion everywhere else.
-        db.session.execute(delete(AuditEntry.__table__).where(AuditEntry.created_at < utcnow() - timedelta(days=days)))
-        db.session.commit()
+        retention.remove(AuditEntry.created_at, retention.DAYS["audit"], AuditEntry.tenant_id.is_(None))

@@ -2,25 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import undefer
 
 from models.base import db, utcnow
 from models.dead_letter import DeadLetter
 from models.script import Script
-from models.tenancy import as_system
-from models.tenant import Tenant
-from services import audit
+from services import audit, retention
 from services.audit import Target
 from services.errors import Conflict, NotFound
 from services.identity import Principal, require
 from services.paging import Page, keyset
 
-RETENTION_DAYS = 30
 MOST_AT_ONCE = 500
 MOST_GROUPS = 100
 
@@ -127,14 +124,7 @@ def remove(actor: Principal, letter_id: UUID) -> None:
 
 def prune() -> None:
     """Past each tenant's retention they go, settled or not."""
-    with as_system(db.session):
-        for tenant in db.session.scalars(select(Tenant)).all():
-            days = tenant.retention.get("dead_letters", RETENTION_DAYS)
-            before = utcnow() - timedelta(days=days)
-            db.session.execute(
-                delete(DeadLetter).where(DeadLetter.tenant_id == tenant.id, DeadLetter.failed_at < before)
-            )
-        db.session.commit()
+    retention.prune("dead_letters", DeadLetter.failed_at)
 
 
 def matching(query: Any, wanted: Filters) -> Any:

@@ -3,29 +3,24 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import undefer
 
-from models.base import db, utcnow
+from models.base import db
 from models.event import Event
 from models.execution import Execution
 from models.script import Script
 from models.subscription import Subscription
-from models.tenancy import as_system
-from models.tenant import Tenant
-from services import filters, recording
+from services import filters, recording, retention
 from services.errors import NotFound
 from services.filter_index import patterns
 from services.granted.facts import MAX_DEPTH
 from services.identity import Principal, require
 from services.paging import Page, keyset
-
-RETENTION_DAYS = 90
-PRUNED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -131,16 +126,4 @@ def scripts_of(script_ids: Iterable[UUID]) -> dict[UUID, Script]:
 
 def prune() -> None:
     """Past each tenant's retention events go; runs and dead letters keep what they need of them."""
-    with as_system(db.session):
-        for tenant in db.session.scalars(select(Tenant)).all():
-            _prune(tenant.id, utcnow() - timedelta(days=tenant.retention.get("events", RETENTION_DAYS)))
-
-
-def _prune(tenant_id: UUID, before: datetime) -> None:
-    """In portions: on SQLite nobody else can write meanwhile."""
-    old = select(Event.id).where(Event.tenant_id == tenant_id, Event.created_at < before).limit(PRUNED_AT_ONCE)
-    gone = PRUNED_AT_ONCE
-    while gone == PRUNED_AT_ONCE:
-        statement = delete(Event).where(Event.id.in_(old)).execution_options(synchronize_session=False)
-        gone = db.session.execute(statement).rowcount  # type: ignore[attr-defined]
-        db.session.commit()
+    retention.prune("events", Event.created_at)

@@ -48,7 +48,7 @@ def _entry(slot: Occurrence, status: str | None, error_code: str | None, run_ms:
         reason = "disabled" if error_code == "FEATURE_DISABLED" else "quota"
         return Entry(slot.due_at, "skipped", reason, slot.execution_id, error_code)
     # A run past its retention is gone; that it ran is still known.
-    return Entry(slot.due_at, status or "ran", "", slot.execution_id, error_code, run_ms)
+    return Entry(slot.due_at, status or "ran", "", slot.execution_id if status else None, error_code, run_ms)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What no process looks after any more: lost runs are finished as lost, unclaimed ones handed over again."""
+"""What no process looks after any more: lost runs are finished as lost, unclaimed ones handed over again, old ones removed."""
 
 import logging
 import time
@@ -10,10 +10,10 @@ from sqlalchemy import select
 from models.base import db, utcnow
 from models.database import reading
 from models.event import OutboxEntry
-from models.execution import Execution
+from models.execution import FINISHED, Execution
 from models.script import Script
 from models.tenancy import as_system, as_tenant
-from services import claims, deliveries, meters, outcomes
+from services import claims, deliveries, meters, outcomes, retention
 from services.performing import announce
 from services.policies.concurrency import free_lost
 from services.wiring import settings
@@ -87,3 +87,8 @@ def _hand_over_again(execution_id: UUID) -> None:
         if in_outbox is None:
             db.session.add(OutboxEntry(execution_id=execution_id))
     db.session.commit()
+
+
+def prune() -> None:
+    """Past each tenant's retention runs go, unless they go on. Dead letters, events and schedules stay, and do without."""
+    retention.prune("runs", Execution.created_at, Execution.status.in_(FINISHED))

@@ -1,6 +1,7 @@
 """The businesses of this installation (for its operators) and a tenant's own settings (for its admins)."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -14,7 +15,7 @@ from models.role import BUILTIN_ROLES, Role
 from models.tenancy import as_system, as_tenant
 from models.tenant import Tenant
 from models.user import LANGUAGES, User
-from services import accounts, audit, users
+from services import accounts, audit, retention, users
 from services.audit import Target
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.identity import Principal, TenantRef, require
@@ -86,8 +87,7 @@ def add(slug: str, name: str) -> Tenant:
 def update(actor: Principal, *, name: str, timezone: str, language: str | None) -> Tenant:
     """A tenant's admin sets its name, zone and language."""
     require(actor, "users.manage")
-    if actor.tenant is None:
-        raise Forbidden("Choose a tenant first.")
+    tenant = _own(actor)
     name = " ".join(name.split())
     if not 2 <= len(name) <= 200:
         raise Invalid("A name has 2 to 200 characters.", field="name")
@@ -95,13 +95,45 @@ def update(actor: Principal, *, name: str, timezone: str, language: str | None) 
         raise Invalid("There is no such time zone.", field="timezone")
     if language is not None and language not in LANGUAGES:
         raise Invalid("There is no such language here.", field="language")
-    tenant = db.session.get_one(Tenant, actor.tenant.id)
     before = {"name": tenant.name, "timezone": tenant.timezone, "language": tenant.language}
     tenant.name, tenant.timezone, tenant.language = name, timezone, language
     after = {"name": name, "timezone": timezone, "language": language}
     audit.record(actor, "tenant.updated", _target(tenant), before=before, after=after)
     db.session.commit()
     return tenant
+
+
+def keeps(actor: Principal) -> dict[str, int]:
+    """The days its admins chose; what is missing is kept as long as usual."""
+    require(actor, "users.manage")
+    return dict(_own(actor).retention)
+
+
+def keep(actor: Principal, days: Mapping[str, int | None]) -> Tenant:
+    """A tenant's admin says for how many days runs and the like are kept; None: as long as usual."""
+    require(actor, "users.manage")
+    tenant = _own(actor)
+    for kind, chosen in days.items():
+        low, high = retention.BOUNDS[kind]
+        if chosen is not None and not low <= chosen <= high:
+            raise Invalid(
+                "Give a whole number of days from %(low)s to %(high)s, or leave it empty.",
+                field=kind,
+                low=low,
+                high=high,
+            )
+    before = tenant.retention
+    tenant.retention = {kind: chosen for kind, chosen in {**before, **days}.items() if chosen is not None}
+    audit.record(actor, "tenant.updated", _target(tenant),
+                 before={"retention": before}, after={"retention": tenant.retention})  # fmt: skip
+    db.session.commit()
+    return tenant
+
+
+def _own(actor: Principal) -> Tenant:
+    if actor.tenant is None:
+        raise Forbidden("Choose a tenant first.")
+    return db.session.get_one(Tenant, actor.tenant.id)
 
 
 def set_active(actor: Principal, tenant_id: UUID, is_active: bool) -> Tenant:
