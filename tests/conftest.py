@@ -21,7 +21,7 @@ from services.identity import Principal
 from settings import Settings
 from tests.support.http import Browser
 
-pytest_plugins = ["tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
+pytest_plugins = ["tests.support.memory", "tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
                   "tests.support.order", "tests.support.routes", "tests.support.runs"]  # fmt: skip
 
 PASSWORD = "correct horse battery"
