@@ -54,7 +54,9 @@ class Run(NamedTuple):
 
     @property
     def created_at(self) -> datetime:
-        return datetime.fromisoformat(self.at).replace(tzinfo=UTC)
+        """PostgreSQL names the zone of its server; SQLite none, and means UTC."""
+        at = datetime.fromisoformat(self.at)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)

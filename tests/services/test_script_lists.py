@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
 from models import Execution, Schedule, Script, db
 from models.base import utcnow
@@ -66,6 +67,19 @@ def test_filters_narrow(author: Principal) -> None:
     assert names(author, trigger="none") == names(author, state="enabled") == ["Alpha"]
     assert names(author, status="never") == ["Alpha", "Beta"]
     assert script_lists.tags(author) == ['a"b', "b", "ключ"]
+
+
+def test_the_last_run_is_as_old_as_it_is_whatever_zone_the_server_lives_in(author: Principal) -> None:
+    script = write(author, "Far away")
+    at = utcnow()
+    db.session.add(Execution(script_id=script.id, version_number=1, trigger="api", status="succeeded", created_at=at))
+    db.session.commit()
+    if db.session.get_bind().dialect.name == "postgresql":
+        db.session.execute(select(func.set_config("TimeZone", "Asia/Tashkent", True)))
+
+    last = script_lists.row(author, script.id).last
+
+    assert last is not None and last.created_at == at
 
 
 def test_each_row_shows_its_own_last_thirty_runs(author: Principal) -> None:
