@@ -6,32 +6,24 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import func, select
 
-from app import create_app
-from bench import percentiles
-from jobs.embedded_redis import EmbeddedRedis
-from models import Event, Execution, User, db
-from models.role import Role
+from bench import _stage, percentiles
+from models import Event, Execution, db
 from models.tenancy import as_system, as_tenant
 from runtime import Runtime, RuntimeConfig
-from services import accounts, events, filters, process, scripts, subscriptions, tenants
+from services import events, filters, process, scripts, subscriptions
 from services.filter_index import SubscriptionIndex
 from services.identity import Principal
 from services.scripts import Changes
-from settings import Settings
-from tests.support.postgres import PostgresServer
 from tests.support.stack import Stack
 
 SOURCE = "return context.event ? context.event.data.total * 2 : 0"
@@ -54,44 +46,21 @@ print(json.dumps(400 / (time.perf_counter() - began)))
 def measure() -> dict[str, object]:
     match_ms = _matching()
     runtime_rate = _runtime_alone()
-    with _postgres() as postgres_url:
+    with _stage.postgres() as postgres_url:
         results = {name: _on(url) for name, url in (("sqlite", None), ("postgresql", postgres_url))}
     for result in results.values():
         result |= {"match_ms_1000_subscriptions": match_ms, "runtime_runs_per_s": runtime_rate}
     return dict(results)
 
 
-@contextmanager
-def _postgres() -> Iterator[str]:
-    server = PostgresServer()
-    try:
-        server.start()
-        yield server.create("bench")
-    finally:
-        server.stop()
-
-
 def _on(database_url: str | None) -> dict[str, object]:
-    with tempfile.TemporaryDirectory(prefix="dastgoh-") as name:
-        directory = Path(name)
-        redis = EmbeddedRedis(directory / "redis.sock", directory)
-        redis.start()
-        environment = {"DATA_DIR": name, "REDIS_URL": redis.url, "LOG_LEVEL": "WARNING"}
-        if database_url:
-            environment["DATABASE_URL"] = database_url
-        stack = Stack(environment, directory / "log")
-        try:
-            app = create_app(Settings.from_env({**environment}))
-            return _measured(app, stack) | {"rq_simple_noop_jobs_per_s": _rq_noop(redis.url)}
-        finally:
-            stack.stop()
-            redis.stop()
+    with _stage.stage(database_url, {"LOG_LEVEL": "WARNING"}) as there:
+        return _measured(there.app, there.stack) | {"rq_simple_noop_jobs_per_s": _rq_noop(there.redis_url)}
 
 
 def _measured(app: Flask, stack: Stack) -> dict[str, object]:
     with app.app_context():
-        upgrade()
-        author = _author()
+        author = _stage.author()
         with as_tenant(db.session, author.tenant.id):
             script = scripts.create(author, Changes(name="Bench", source=SOURCE, limits={"concurrency": 20}))
             subscriptions.create(author, script.id, "order.*", {"path": "data.total", "op": "gte", "value": 0})
@@ -168,20 +137,6 @@ def _wait_for_all(app: Flask) -> None:
                 return
         time.sleep(0.05)
     raise RuntimeError("events were published and not performed")
-
-
-def _author() -> Principal:
-    with as_system(db.session):
-        tenant = tenants.add("bench", "Bench")
-        role = db.session.scalars(select(Role.id).where(Role.tenant_id == tenant.id, Role.name_key == "admin")).one()
-        user = User(tenant_id=tenant.id, role_id=role, email="bench@bench.test", first_name="B")
-        db.session.add(user)
-        tenant.limits = {"concurrency": 20, "runs_per_minute": 1_000_000}
-        db.session.commit()
-        found = accounts.load(user.id, user.session_epoch, tenant.id)
-    if found is None or found.tenant is None:
-        raise RuntimeError("the bench's author cannot be loaded")
-    return found
 
 
 def _matching() -> dict[str, float]:

@@ -6,25 +6,20 @@ What stands at the top was measured on SQLite; the same on PostgreSQL stands und
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 from flask import Flask
-from flask_migrate import upgrade
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import insert, select
 from werkzeug.serving import make_server
 
-from app import create_app
 from bench import percentiles
-from bench._stage import postgres
-from jobs.embedded_redis import EmbeddedRedis
+from bench._stage import postgres, stage
 from models import Execution, Script, ScriptText, ScriptVersion, Tenant, User, db
 from models.base import utcnow
 from models.ids import uuid7
@@ -33,10 +28,10 @@ from services import accounts, demo, process, script_lists, scripts
 from services.identity import Principal
 from services.script_lists import Filters
 from services.scripts import Changes
-from settings import Settings
 from tests.support.http import Browser
 from tools.setup.browser import find_chromium
 
+DEVELOPMENT = {"LOG_LEVEL": "ERROR", "SECRET_KEY": ""}  # only there is the demo's data
 PARTS = {"sqlite", "postgresql"}
 ROUNDS = 25
 VERSIONS, RUNS, SCRIPTS = 1_000, 100_000, 10_000
@@ -62,7 +57,8 @@ def measure(parts: Sequence[str] = ("sqlite", "postgresql")) -> dict[str, object
 
 
 def _on(database_url: str | None) -> dict[str, object]:
-    with _workbench(database_url) as app:
+    with stage(database_url, DEVELOPMENT) as there:
+        app = there.app
         with app.app_context():
             script_id = _fill(app)
             list_ms = _listed()
@@ -175,22 +171,7 @@ def _served(app: Flask) -> Iterator[str]:
         thread.join()
 
 
-@contextmanager
-def _workbench(database_url: str | None) -> Iterator[Flask]:
-    with tempfile.TemporaryDirectory(prefix="dastgoh-") as name:
-        redis = EmbeddedRedis(Path(name) / "redis.sock", Path(name))
-        redis.start()
-        environment = {"DATA_DIR": name, "REDIS_URL": redis.url, "LOG_LEVEL": "ERROR"}
-        if database_url:
-            environment["DATABASE_URL"] = database_url
-        try:
-            yield create_app(Settings.from_env(environment))
-        finally:
-            redis.stop()
-
-
 def _fill(app: Flask) -> UUID:
-    upgrade()
     demo.seed()
     author = _admin()
     with as_tenant(db.session, author.tenant.id):  # type: ignore[union-attr]  # the demo's admin has a tenant
