@@ -1,5 +1,6 @@
 """Who acts: a plain value, made once a request (or a run) from rows, then passed to every service."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -62,16 +63,18 @@ class Principal:
 
 
 def principal_of(user: User, tenant: Tenant | None) -> Principal:
-    if user.is_superadmin:
-        permissions = frozenset(PERMISSIONS)
-    else:
-        permissions = frozenset(user.role.permissions if user.role else ()) & frozenset(TENANT_PERMISSIONS)
     return Principal(
         id=user.id, email=user.email, first_name=user.first_name, last_name=user.last_name,
-        tenant=TenantRef.of(tenant) if tenant else None, permissions=permissions,
+        tenant=TenantRef.of(tenant) if tenant else None,
+        permissions=permissions_of(user.is_superadmin, user.role.permissions if user.role else ()),
         role_id=user.role_id, role_name=user.role.name if user.role else "superadmin", is_superadmin=user.is_superadmin,
         language=user.language, theme=user.theme, timezone=user.timezone, session_epoch=user.session_epoch,
     )  # fmt: skip
+
+
+def permissions_of(is_superadmin: bool, of_role: Iterable[str]) -> frozenset[str]:
+    """A role gives what a tenant's people may have, whatever is written in it."""
+    return frozenset(PERMISSIONS) if is_superadmin else frozenset(of_role) & frozenset(TENANT_PERMISSIONS)
 
 
 def require(actor: Principal, permission: str) -> None:

@@ -12,14 +12,14 @@ from sqlalchemy.orm import joinedload
 from models.api_token import ApiToken
 from models.base import db, utcnow
 from models.database import writing
-from models.role import PERMISSIONS, TENANT_PERMISSIONS, Role
+from models.role import PERMISSIONS, Role
 from models.tenancy import as_system, as_tenant, system_reading
 from models.tenant import Tenant
 from models.user import User
 from services import accounts, audit, passwords
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
-from services.identity import Principal, TenantRef
+from services.identity import Principal, TenantRef, permissions_of
 from services.wiring import settings
 
 PREFIX = "dgh_"
@@ -127,8 +127,7 @@ def _may_act(row: Any, now: datetime) -> bool:
 
 
 def _principal(row: Any) -> Principal:
-    of_role = frozenset(row.role_permissions or ()) & frozenset(TENANT_PERMISSIONS)
-    of_owner = frozenset(PERMISSIONS) if row.is_superadmin else of_role
+    of_owner = permissions_of(row.is_superadmin, row.role_permissions or ())
     return Principal(
         id=row.user_id, email=row.email, first_name=row.first_name, last_name=row.last_name,
         tenant=TenantRef(row.tenant_id, row.slug, row.tenant_name, row.tenant_timezone, row.tenant_language),
