@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from models import Script, db
 from models.tenancy import as_tenant
@@ -171,8 +171,10 @@ def test_a_conflict_shows_both_and_loses_neither(
     assert author.code == "return 'mine';"
 
     author.page.locator(".monaco-editor").first.click()
-    author.save()  # a second press is no decision
-    expect(author.refusal).to_contain_text("Somebody saved version 2 meanwhile")
+    shown = author.refusal.element_handle()
+    author.save()  # a second press is no decision, and leaves the buttons where they are
+    expect(author.refusal).to_be_focused()
+    assert shown.is_visible()
     author.page.get_by_role("button", name="Save mine as the newest version").click()
     author.expect_version(3)
     expect(author.refusal).to_have_count(0)
@@ -220,6 +222,42 @@ def test_a_syntax_error_asks_before_it_disables(sit_down: Callable[..., Author],
     author.expect_version(2)
     expect(author.page.locator("#script-head")).to_contain_text("Disabled")
     expect(author.page.locator("#script-head")).to_contain_text("Syntax error")
+
+
+@on_one_database
+def test_a_decision_made_while_a_save_is_under_way_counts(
+    sit_down: Callable[..., Author], alice: Person, script: Script
+) -> None:
+    author = sit_down(alice).open(f"/scripts/{script.id}")
+    author.write("return );")
+    author.save()
+    button = author.page.get_by_role("button", name="Save and disable")
+    expect(button).to_be_visible()
+    held = list[Route]()
+    author.page.route(f"**/scripts/{script.id}", lambda route: route.continue_() if held else held.append(route))
+    with author.page.expect_request(f"**/scripts/{script.id}"):
+        author.save()
+    button.click()
+    held[0].continue_()
+    author.expect_version(2)
+    expect(author.page.locator("#script-head")).to_contain_text("Disabled")
+
+
+@on_one_database
+def test_what_is_saved_while_a_save_is_under_way_is_saved_too(
+    sit_down: Callable[..., Author], alice: Person, script: Script
+) -> None:
+    author = sit_down(alice).open(f"/scripts/{script.id}")
+    held = list[Route]()
+    author.page.route(f"**/scripts/{script.id}", lambda route: route.continue_() if held else held.append(route))
+    author.write("return 1;")
+    with author.page.expect_request(f"**/scripts/{script.id}"):
+        author.save()
+    author.write("return 2;")
+    author.save()
+    held[0].continue_()
+    author.expect_version(3)
+    expect(author.page.locator("[data-unsaved]")).to_be_hidden()
 
 
 @on_one_database

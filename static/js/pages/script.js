@@ -5,7 +5,7 @@ const panel = document.getElementById('run-panel');
 const source = document.getElementById('source');
 const ANSWERS = [200, 401, 409, 422]; // what saving may answer; anything else is said without touching the form
 
-const state = { dirty: false, saving: false, again: false, sessionEnded: false, sent: '' };
+const state = { dirty: false, saving: false, again: null, sessionEnded: false, sent: '' };
 const tell = (name, detail) => form.dispatchEvent(new CustomEvent(`dastgoh:${name}`, { bubbles: true, detail }));
 
 // --- saved or not
@@ -15,9 +15,23 @@ form?.addEventListener('dastgoh:dirty', ({ detail }) => {
   if (mark) mark.hidden = !detail.dirty;
 });
 
-// While one save is under way htmx drops the next one; it is made up for, or its text would count as saved.
-for (const wish of ['submit', 'dastgoh:save']) {
-  form?.addEventListener(wish, () => { state.again = state.saving; }, true);
+// While one save is under way htmx drops the next one; it is made up for, or its text would count as saved and its decision be lost.
+function wish(event) {
+  const decision = event.submitter?.name ? event.submitter : null;
+  if (!decision && form.querySelector('[data-decide]')) {
+    event.preventDefault();
+    event.stopImmediatePropagation(); // pressing again decides nothing, and must not move the buttons under the pointer
+    settle();
+  } else if (state.saving) {
+    state.again = { decision };
+  }
+}
+for (const name of ['submit', 'dastgoh:save']) form?.addEventListener(name, wish, true);
+
+function makeUpFor({ decision }) {
+  const same = decision && form.querySelector(`[name="${decision.name}"][value="${decision.value}"]`);
+  if (same) form.requestSubmit(same);
+  else if (!document.querySelector('.save-refused')) form.requestSubmit();
 }
 
 const isSave = (event) => form && event.detail.ctx.sourceElement === form;
@@ -29,9 +43,9 @@ document.addEventListener('htmx:before:request', (event) => {
 
 document.addEventListener('htmx:finally:request', (event) => {
   if (!isSave(event)) return;
-  state.saving = false;
-  if (state.again && !document.querySelector('.save-refused')) form.requestSubmit();
-  state.again = false;
+  const { again } = state;
+  Object.assign(state, { saving: false, again: null });
+  if (again) setTimeout(makeUpFor, 0, again); // the place in htmx's queue is freed after this event
 });
 
 document.addEventListener('scriptSaved', ({ detail }) => {
