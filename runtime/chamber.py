@@ -12,7 +12,10 @@ from runtime.driver import FAILURES, PARSE_ERROR, Handle, Isolate, ScriptFailure
 from runtime.rejections import Rejections
 from runtime.wrapping import GUARDS, HEAD, TAIL
 
-PRELUDE = Path(__file__).with_name("prelude.js").read_text()
+_NAME = "dastgohPrelude"
+BUILD = f"globalThis.{_NAME} = {Path(__file__).with_name('prelude.js').read_text()}\n//# sourceURL=dastgoh:prelude"
+"""Leaves the prelude where `_OPEN` finds it, once."""
+_OPEN = f"(open => {{ delete globalThis.{_NAME}; return open(); }})({_NAME})"
 
 # What JavaScript says through the mailbox.
 CALL, LOG, VALUE, FAIL, CRYPTO, TIMER, UNTIMER = range(1, 8)
@@ -41,7 +44,8 @@ class Chamber:
         self._names: str | None = None
         self._parts: list[str] = []
         self.isolate = isolate = Isolate(library, self._notified)
-        self._ends = isolate.evaluate(f"{PRELUDE}\n//# sourceURL=dastgoh:prelude")
+        self.from_snapshot = True
+        self._ends = self._open()
         self._enter = isolate.item(self._ends, 0)
         self._mail = view(isolate.item(self._ends, 1))
         self._head = self._mail[:12].cast("i")
@@ -90,6 +94,14 @@ class Chamber:
         self._head.release()
         self._mail.release()
         self.isolate.close()
+
+    def _open(self) -> Handle:
+        try:
+            return self.isolate.evaluate(_OPEN)
+        except ScriptFailure:  # no snapshot: it is not there yet
+            self.from_snapshot = False
+            self.isolate.free(self.isolate.evaluate(BUILD))
+            return self.isolate.evaluate(_OPEN)
 
     def _send(self, message: Handle, done: Done) -> None:
         self.isolate.call(self._enter, message, self._ends, done)

@@ -43,13 +43,17 @@ class Zygote:
             theirs.close()
             ours.settimeout(START_TIMEOUT_S)
             try:
-                self._receive()
+                _, has_snapshot = self._receive()
             except OSError as error:
                 self.close()
                 errors.seek(0)
                 said = errors.read(4000).decode(errors="replace").strip()
                 raise EngineUnavailable(f"the engine process did not start: {said or error}") from None
         ours.settimeout(ANSWER_TIMEOUT_S)
+        if not has_snapshot:
+            log.warning(
+                "this build of V8 takes no snapshots: every engine is made anew, which costs a third of the pace"
+            )
 
     @property
     def pid(self) -> int:

@@ -1,5 +1,6 @@
-// Built into every isolate before a script sees it. Evaluates to [enter, mailbox]; all that comes in comes as `this` of
-// enter: first the function that tells the engine to look into the mailbox, then the script, then messages.
+// In every isolate before a script sees it, mostly out of a snapshot (snapshot.py). Evaluates to `open`, which is called once and gives
+// [enter, mailbox]; all that comes in comes as `this` of enter: first the function that tells the engine to look into the mailbox,
+// then the script, then messages.
 // Nothing here trusts what scripts can reach: what is needed of the language is captured first.
 (function () {
   'use strict';
@@ -16,15 +17,13 @@
   const padStart = uncurry(String.prototype.padStart), numberText = uncurry(Number.prototype.toString);
   const fromCharCode = String.fromCharCode, captureStackTrace = Error.captureStackTrace;
   const weakGet = uncurry(WeakMap.prototype.get), weakSet = uncurry(WeakMap.prototype.set);
-  const isErrorObject = Error.isError, toNumber = Number, floor = Math.floor, max = Math.max, min = Math.min;
+  const toNumber = Number, floor = Math.floor, max = Math.max, min = Math.min;
   const Bytes = Uint8Array, isView = ArrayBuffer.isView, bytesOf = uncurry(Uint8Array.prototype.slice);
 
   // ---- The mailbox: 4 bytes operation, 4 bytes length, 4 bytes flags, then characters. ----
-  const mailbox = new SharedArrayBuffer(16 + 64 * 1024);
-  const head = new Int32Array(mailbox, 0, 3);
-  const narrow = new Uint8Array(mailbox, 16), wide = new Uint16Array(mailbox, 16);
-  let notify;
-  const CHUNK = wide.length;
+  const Integers = Int32Array, Units = Uint16Array;
+  const CHUNK = 32 * 1024;
+  let head, narrow, wide, notify, isErrorObject;
   const CALL = 1, LOG = 2, VALUE = 3, FAIL = 4, CRYPTO = 5, TIMER = 6, UNTIMER = 7;
   const WIDE = 1, MORE = 2;
 
@@ -469,10 +468,6 @@
   const global = globalThis;
   const levels = ["debug", "info", "warn", "error"];
   const banned = ['eval', 'Function', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'fetch', 'XMLHttpRequest', 'WebSocket', 'console'];
-  for (let at = 0; at < banned.length; at++) deleteProperty(global, banned[at]);
-  // With these fixed, reading a stack never runs a script's code and is never empty.
-  define(NativeError, 'prepareStackTrace', undefined);
-  define(NativeError, 'stackTraceLimit', 30);
   const consoleApi = create(null);
   consoleApi.log = printer('info'); consoleApi.info = printer('info'); consoleApi.warn = printer('warn');
   consoleApi.error = printer('error'); consoleApi.debug = printer('debug'); consoleApi.trace = printer('debug');
@@ -496,27 +491,7 @@
     const result = script();
     try { promiseThen(result, finish, error => fail(error)); } catch (error) { fail(error); }
   });
-  // What every run goes through is compiled while nobody waits: one run on an empty stage, of which nothing is told.
-  const rehearse = (function () {
-    const tell = notify;
-    notify = () => {
-      if (head[0] !== VALUE) return;
-      notify = tell; stage = global; script = undefined; over = false; lastCall = 0;
-    };
-    stage = create(null);
-    script = async () => {
-      const answer = callFrom(siteOf(), '', []);
-      log('info', '');
-      settle(parse('[1,true,{}]'));
-      return await answer;
-    };
-    begin(parse('{"maxOutput":1000,"maxCall":1000,"maxCalls":1,"maxLine":1000,"timeout":0,"context":{"input":[]}}'));
-  });
-  const furnish = (function (names) {
-    const fresh = sdk === undefined;
-    sdk = buildSdk(names);
-    if (fresh) rehearse();
-  });
+  const furnish = (function (names) { sdk = buildSdk(names); });
 
   const ANSWER = 91, SETTINGS = 123, NAMES = 110; // [ { n
   const enter = (function () {
@@ -532,5 +507,38 @@
     else if (kind === NAMES) furnish(parse(slice(message, 1)));
     else fire(toNumber(message));
   });
-  return [enter, mailbox];
+
+  // What every run goes through is compiled before there is one: a run on an empty stage, of which nothing is told.
+  const rehearse = (function () {
+    head = [0, 0, 0]; narrow = []; wide = [];
+    notify = () => {
+      if (head[0] !== VALUE) return;
+      head = narrow = wide = notify = sdk = script = undefined;
+      stage = global; over = false; lastCall = 0;
+    };
+    stage = create(null);
+    furnish(['http.request', 'db.query', 'db.execute', 'db.begin', 'once.begin', 'events.publish']);
+    script = async () => {
+      const answer = callFrom(siteOf(), '', []);
+      log('info', '');
+      settle(parse('[1,true,{}]'));
+      return await answer;
+    };
+    begin(parse('{"maxOutput":1000,"maxCall":1000,"maxCalls":1,"maxLine":1000,"timeout":0,"context":{"input":[]}}'));
+  });
+  rehearse();
+
+  return () => {
+    const mailbox = new global.SharedArrayBuffer(16 + 2 * CHUNK);
+    // Only here: V8 itself adds its youngest parts to what comes out of a snapshot, and takes for granted what it adds to.
+    isErrorObject = NativeError.isError;
+    for (let at = 0; at < banned.length; at++) deleteProperty(global, banned[at]);
+    // With these fixed, reading a stack never runs a script's code and is never empty.
+    define(NativeError, 'prepareStackTrace', undefined);
+    define(NativeError, 'stackTraceLimit', 30);
+    head = new Integers(mailbox, 0, 3);
+    narrow = new Bytes(mailbox, 16);
+    wide = new Units(mailbox, 16);
+    return [enter, mailbox];
+  };
 })()

@@ -9,7 +9,7 @@ import signal
 import socket
 import struct
 
-from runtime import child, driver, sandbox
+from runtime import child, driver, sandbox, snapshot
 from runtime.limits import MAX_MEMORY_MB
 
 # The heap flag is the ceiling for all engines; each run has its own, lower limit.
@@ -30,11 +30,12 @@ def main(control: int, prepared: int) -> None:
     """Serve one parent; when it hangs up, or dies, so do this process and every engine."""
     sock = socket.socket(fileno=control)
     library = driver.start(FLAGS)
+    has_snapshot = snapshot.install(library)
     namespaces = sandbox.enter_namespaces()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
-    sock.sendall(ANSWER.pack(os.getpid(), 0))
+    sock.sendall(ANSWER.pack(os.getpid(), has_snapshot))
     engines: set[int] = set()
     while True:
         data, files, _, _ = socket.recv_fds(sock, ORDER.size, 2)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runtime import child, driver, nursery, sandbox, script_run, zygote
+from runtime import child, driver, nursery, sandbox, script_run, snapshot, zygote
 from runtime.chamber import LOG, TIMER, VALUE
 from runtime.driver import ScriptFailure
 from runtime.gauge import Gauge
@@ -37,6 +37,7 @@ class Mother:
         self.killed: list[int] = []
         self.begun: list[int] = []
         monkeypatch.setattr(sandbox, "enter_namespaces", lambda: ["none"])
+        monkeypatch.setattr(snapshot, "install", lambda library: False)
         monkeypatch.setattr(zygote, "gc", SimpleNamespace(collect=lambda: 0, freeze=lambda: None))
         fakes = {"SIGINT": signal.SIGINT, "SIG_IGN": signal.SIG_IGN, "SIGKILL": signal.SIGKILL}
         monkeypatch.setattr(zygote, "signal", SimpleNamespace(signal=lambda *_: None, **fakes))
@@ -53,7 +54,7 @@ class Mother:
         self.sock.settimeout(20)
         self.thread = threading.Thread(target=self.live, args=(theirs.detach(),))
         self.thread.start()
-        assert self.answer() == (os.getpid(), 0)
+        assert self.answer() == (os.getpid(), False)
 
     def live(self, control: int) -> None:
         try:
