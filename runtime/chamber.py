@@ -13,8 +13,7 @@ from runtime.rejections import Rejections
 from runtime.wrapping import GUARDS, HEAD, TAIL
 
 _NAME = "dastgohPrelude"
-BUILD = f"globalThis.{_NAME} = {Path(__file__).with_name('prelude.js').read_text()}\n//# sourceURL=dastgoh:prelude"
-"""Leaves the prelude where `_OPEN` finds it, once."""
+PRELUDE = Path(__file__).with_name("prelude.js").read_text()
 _OPEN = f"(open => {{ delete globalThis.{_NAME}; return open(); }})({_NAME})"
 
 # What JavaScript says through the mailbox.
@@ -28,6 +27,11 @@ Heard = Callable[[int, str], str | None]
 Done = Callable[[ScriptFailure | None], None]
 
 
+def build(names: str) -> str:
+    """Leaves the prelude where `_OPEN` finds it, once, with the SDK of these host names."""
+    return f"globalThis.{_NAME} = {PRELUDE}({names})\n//# sourceURL=dastgoh:prelude"
+
+
 class BadSyntax(Exception):
     """V8's report on a source, and how many characters of ours stood before its first line."""
 
@@ -37,15 +41,18 @@ class BadSyntax(Exception):
 
 
 class Chamber:
-    """`heard` is called on the isolate's thread with everything JavaScript says; its answer goes back at once."""
+    """`heard` is called on the isolate's thread with everything JavaScript says; its answer goes back at once.
 
-    def __init__(self, library: Any) -> None:
+    `usual` are the host names, as JSON, that the snapshot was taken with.
+    """
+
+    def __init__(self, library: Any, usual: str = "[]") -> None:
         self.heard: Heard = lambda operation, text: None
-        self._names: str | None = None
+        self._names = usual
         self._parts: list[str] = []
         self.isolate = isolate = Isolate(library, self._notified)
         self.from_snapshot = True
-        self._ends = self._open()
+        self._ends = self._open(usual)
         self._enter = isolate.item(self._ends, 0)
         self._mail = view(isolate.item(self._ends, 1))
         self._head = self._mail[:12].cast("i")
@@ -95,12 +102,12 @@ class Chamber:
         self._mail.release()
         self.isolate.close()
 
-    def _open(self) -> Handle:
+    def _open(self, usual: str) -> Handle:
         try:
             return self.isolate.evaluate(_OPEN)
         except ScriptFailure:  # no snapshot: it is not there yet
             self.from_snapshot = False
-            self.isolate.free(self.isolate.evaluate(BUILD))
+            self.isolate.free(self.isolate.evaluate(build(usual)))
             return self.isolate.evaluate(_OPEN)
 
     def _send(self, message: Handle, done: Done) -> None:

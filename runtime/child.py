@@ -19,11 +19,13 @@ from runtime.script_run import MOST_FRAME, ScriptRun, failure_report
 class Child:
     """While idle it keeps one blank chamber, and one for each hot script with that compiled."""
 
-    def __init__(self, sock: socket.socket, library: Any, gauge: Gauge, means: list[str], prepared: int) -> None:
+    def __init__(
+        self, sock: socket.socket, library: Any, gauge: Gauge, means: list[str], prepared: int, usual: str
+    ) -> None:
         self._sock, self._inbox = sock, wire.Inbox(sock)
         self._library, self._gauge, self._means = library, gauge, means
         self._most_prepared = prepared
-        self._names = "[]"
+        self._usual = self._names = usual
         self._blank: Chamber | None = self._chamber()
         self._ready: dict[str, Chamber] = {}
         self._hot: OrderedDict[str, str] = OrderedDict()  # sources the parent need not send again
@@ -110,18 +112,18 @@ class Child:
 
     def _chamber(self) -> Chamber:
         """Furnished as the last run wanted it: the next is likely to want the same."""
-        chamber = Chamber(self._library)
+        chamber = Chamber(self._library, self._usual)
         chamber.furnish(self._names)
         return chamber
 
 
-def begin(sock: socket.socket, errors: int, library: Any, namespaces: list[str], prepared: int) -> None:
+def begin(sock: socket.socket, errors: int, library: Any, namespaces: list[str], prepared: int, usual: str) -> None:
     """A forked process becomes an engine: keep three descriptors, give up the rest of the world, serve, end."""
     os.dup2(errors, 2)
     gauge = Gauge()
     _close_all_but({2, sock.fileno(), *gauge.files})
     try:
-        Child(sock, library, gauge, namespaces + sandbox.lock_down(), prepared).serve()
+        Child(sock, library, gauge, namespaces + sandbox.lock_down(), prepared, usual).serve()
     except BaseException:
         traceback.print_exc()
         os._exit(1)

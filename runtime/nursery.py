@@ -12,12 +12,13 @@ import threading
 from pathlib import Path
 
 from runtime.errors import EngineUnavailable
+from runtime.host import usual_names
 from runtime.zygote import ANSWER, FORK, ORDER, REAP
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
-START = "import sys; sys.path.insert(0, sys.argv[1]); from runtime import zygote; zygote.main(int(sys.argv[2]), int(sys.argv[3]))"
+START = "import sys; sys.path.insert(0, sys.argv[1]); from runtime import zygote; zygote.main(*map(int, sys.argv[2:4]), sys.argv[4])"
 # No credentials, no settings: engines see UTC and nothing of the parent's environment.
 ENVIRONMENT = {"PATH": os.defpath, "TZ": "UTC", "LANG": "C.UTF-8"}
 START_TIMEOUT_S = 60.0
@@ -32,7 +33,7 @@ class Zygote:
         self._sock, self._lock = ours, threading.Lock()
         with theirs, tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", START, str(ROOT), str(theirs.fileno()), str(prepared)],
+                [sys.executable, "-I", "-c", START, str(ROOT), str(theirs.fileno()), str(prepared), usual_names()],
                 pass_fds=[theirs.fileno()],
                 env=ENVIRONMENT,
                 cwd="/",

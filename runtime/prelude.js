@@ -1,8 +1,8 @@
-// In every isolate before a script sees it, mostly out of a snapshot (snapshot.py). Evaluates to `open`, which is called once and gives
-// [enter, mailbox]; all that comes in comes as `this` of enter: first the function that tells the engine to look into the mailbox,
-// then the script, then messages.
+// In every isolate before a script sees it, mostly out of a snapshot (snapshot.py). Takes the host names most runs are given, and gives
+// `open`, which is called once and gives [enter, mailbox]; all that comes in comes as `this` of enter: first the function that tells
+// the engine to look into the mailbox, then the script, then messages.
 // Nothing here trusts what scripts can reach: what is needed of the language is captured first.
-(function () {
+(function (usualNames) {
   'use strict';
   const { apply, ownKeys, getOwnPropertyDescriptor, defineProperty, deleteProperty } = Reflect;
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
@@ -513,11 +513,11 @@
     head = [0, 0, 0]; narrow = []; wide = [];
     notify = () => {
       if (head[0] !== VALUE) return;
-      head = narrow = wide = notify = sdk = script = undefined;
+      head = narrow = wide = notify = script = undefined;
       stage = global; over = false; lastCall = 0;
     };
     stage = create(null);
-    furnish(['http.request', 'db.query', 'db.execute', 'db.begin', 'once.begin', 'events.publish']);
+    furnish(usualNames);
     script = async () => {
       const answer = callFrom(siteOf(), '', []);
       log('info', '');
@@ -541,4 +541,4 @@
     wide = new Units(mailbox, 16);
     return [enter, mailbox];
   };
-})()
+})

@@ -12,7 +12,7 @@ import os
 import signal
 from typing import Any
 
-from runtime.chamber import BUILD, Chamber
+from runtime.chamber import Chamber, build
 
 _TAKE = (
     "_ZN2v88internal30CreateSnapshotDataBlobInternalENS_15SnapshotCreator20FunctionCodeHandlingEPKc"
@@ -28,13 +28,13 @@ class _Data(ctypes.Structure):
     _fields_ = (("bytes", ctypes.c_void_p), ("size", ctypes.c_int))
 
 
-def install(library: Any) -> bool:
-    """Let all isolates made from here on begin with the prelude. There must be none yet."""
-    snapshot = _taken_elsewhere(library)
+def install(library: Any, names: str) -> bool:
+    """Let all isolates made from here on begin with the prelude and the SDK of these host names. There must be none yet."""
+    snapshot = _taken_elsewhere(library, names)
     return snapshot is not None and _use(library, snapshot)
 
 
-def _taken_elsewhere(library: Any) -> bytes | None:
+def _taken_elsewhere(library: Any, names: str) -> bytes | None:
     """By a process that ends with it: this one stays without an isolate, and lives whatever happens there."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -42,7 +42,7 @@ def _taken_elsewhere(library: Any) -> bytes | None:
         os.close(reader)
         signal.alarm(_PATIENCE_S)
         try:
-            _tell(writer, _tried(library, _take(library)))
+            _tell(writer, _tried(library, _take(library, build(names))))
         finally:
             os._exit(0)
     os.close(writer)
@@ -57,9 +57,9 @@ def _tell(writer: int, snapshot: bytes) -> None:
         pipe.write(snapshot)
 
 
-def _take(library: Any) -> bytes:
+def _take(library: Any, code: str) -> bytes:
     take = ctypes.CFUNCTYPE(_Data, ctypes.c_int, ctypes.c_char_p, ctypes.c_int)((_TAKE, library))
-    data = take(_KEEP_CODE, BUILD.encode(), 0)
+    data = take(_KEEP_CODE, code.encode(), 0)
     return ctypes.string_at(data.bytes, data.size) if data.bytes else b""
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import struct
+from typing import Any
 
 from runtime import child, driver, sandbox, snapshot
 from runtime.limits import MAX_MEMORY_MB
@@ -26,11 +27,11 @@ ANSWER = struct.Struct("<qq")
 ORDER = struct.Struct("<cq")
 
 
-def main(control: int, prepared: int) -> None:
+def main(control: int, prepared: int, usual: str) -> None:
     """Serve one parent; when it hangs up, or dies, so do this process and every engine."""
     sock = socket.socket(fileno=control)
     library = driver.start(FLAGS)
-    has_snapshot = snapshot.install(library)
+    has_snapshot = snapshot.install(library, usual)
     namespaces = sandbox.enter_namespaces()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
@@ -43,7 +44,7 @@ def main(control: int, prepared: int) -> None:
             break
         order, pid = ORDER.unpack(data)
         if order == FORK:
-            sock.sendall(_fork(sock, files, library, namespaces, prepared, engines))
+            sock.sendall(_fork(sock, files, engines, library, namespaces, prepared, usual))
         else:
             sock.sendall(ANSWER.pack(pid, _reap(pid, engines)))
     for pid in engines:
@@ -51,9 +52,7 @@ def main(control: int, prepared: int) -> None:
     os._exit(0)
 
 
-def _fork(
-    control: socket.socket, files: list[int], library: object, namespaces: list[str], prepared: int, engines: set[int]
-) -> bytes:
+def _fork(control: socket.socket, files: list[int], engines: set[int], *endowment: Any) -> bytes:
     try:
         pid = os.fork()
     except OSError as error:
@@ -62,7 +61,7 @@ def _fork(
         return ANSWER.pack(-1, error.errno or 0)
     if pid == 0:
         control.detach()
-        child.begin(socket.socket(fileno=files[0]), files[1], library, namespaces, prepared)
+        child.begin(socket.socket(fileno=files[0]), files[1], *endowment)
     for file in files:
         os.close(file)
     engines.add(pid)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from runtime.calls import HostCall, current_call
+from runtime.calls import HostCall, current_call, flatten
+from runtime.wire import encode
 
 
 class HostApi(Protocol):
@@ -33,6 +34,19 @@ HOST_APIS: tuple[HostApi, ...] = (
     HttpApi(), DbApi(), CacheApi(), EventsApi(), SecretsApi(), OnceApi(), ScriptsApi(),
 )  # fmt: skip
 
+
+class _Anything:
+    """Stands for every grant where no function is called."""
+
+    def __getattr__(self, name: str) -> _Anything:
+        return self
+
+
+def usual_names() -> str:
+    """Of all functions there are, in the order in which a run is given them, as JSON."""
+    return encode(list(flatten({api.name: api.bind(_Anything()) for api in HOST_APIS})))
+
+
 __all__ = [
     "HOST_APIS",
     "CacheApi",
@@ -45,4 +59,5 @@ __all__ = [
     "ScriptsApi",
     "SecretsApi",
     "current_call",
+    "usual_names",
 ]

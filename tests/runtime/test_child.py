@@ -44,7 +44,7 @@ class Parent:
         self.sock, theirs = socket.socketpair()
         library = driver.start(zygote.FLAGS)
         self.thread = threading.Thread(
-            target=lambda: child.Child(theirs, library, Gauge(), ["none"], 1).serve(), daemon=True
+            target=lambda: child.Child(theirs, library, Gauge(), ["none"], 1, "[]").serve(), daemon=True
         )
         self.thread.start()
         self.inbox = Inbox(self.sock)

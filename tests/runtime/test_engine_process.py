@@ -37,7 +37,7 @@ class Mother:
         self.killed: list[int] = []
         self.begun: list[int] = []
         monkeypatch.setattr(sandbox, "enter_namespaces", lambda: ["none"])
-        monkeypatch.setattr(snapshot, "install", lambda library: False)
+        monkeypatch.setattr(snapshot, "install", lambda library, names: False)
         monkeypatch.setattr(zygote, "gc", SimpleNamespace(collect=lambda: 0, freeze=lambda: None))
         fakes = {"SIGINT": signal.SIGINT, "SIG_IGN": signal.SIG_IGN, "SIGKILL": signal.SIGKILL}
         monkeypatch.setattr(zygote, "signal", SimpleNamespace(signal=lambda *_: None, **fakes))
@@ -58,7 +58,7 @@ class Mother:
 
     def live(self, control: int) -> None:
         try:
-            zygote.main(control, 1)
+            zygote.main(control, 1, "[]")
         except Ended:
             return
 
@@ -190,7 +190,7 @@ ENGINE = """
 import socket, sys
 from runtime import child, driver, sandbox, zygote
 library = driver.start(zygote.FLAGS)
-child.begin(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), library, sandbox.enter_namespaces(), 1)
+child.begin(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), library, sandbox.enter_namespaces(), 1, "[]")
 """
 
 
@@ -220,7 +220,7 @@ def test_an_engine_locks_itself_down_serves_and_ends_with_its_parent() -> None:
 def test_an_engine_that_cannot_go_on_says_why_and_ends() -> None:
     reading, writing = os.pipe()
     broken = "from runtime import child; child.Gauge = None; import socket, sys\n"
-    broken += "child.begin(socket.socketpair()[0], int(sys.argv[1]), None, [], 1)"
+    broken += "child.begin(socket.socketpair()[0], int(sys.argv[1]), None, [], 1, '[]')"
     process = subprocess.Popen([sys.executable, "-c", broken, str(writing)], pass_fds=[writing], cwd=nursery.ROOT)
     os.close(writing)
     with open(reading, "rb") as said:

@@ -13,13 +13,13 @@ from runtime.nursery import Zygote
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = """
 import ctypes, json, sys
+NAMES = '["http.request", "db.begin", "once.begin"]'
 from runtime import chamber, driver, snapshot, zygote
 library = driver.start(zygote.FLAGS)
 {before}
-installed = snapshot.install(library)
+installed = snapshot.install(library, NAMES)
 def told(code):
-    chambers.append(chamber.Chamber(library))
-    chambers[-1].furnish('["http.request"]')
+    chambers.append(chamber.Chamber(library, NAMES))
     handle = chambers[-1].isolate.evaluate(code)
     return ctypes.string_at(handle.contents.value.value_ptr, handle.contents.len).decode()
 chambers = []
@@ -27,7 +27,7 @@ seen = [told({code!r}) for _ in range(2)]
 print(json.dumps([installed, [one.from_snapshot for one in chambers], seen]))
 import os; sys.stdout.flush(); os._exit(0)
 """
-WITHOUT = "snapshot.install = lambda library: False"
+WITHOUT = "snapshot.install = lambda library, names: False"
 # Every object a script can reach from the global one, with what its properties are.
 WALK = """
 (() => {
@@ -84,11 +84,13 @@ def test_isolates_share_neither_chance_nor_state() -> None:
     [
         pytest.param("snapshot._TAKE = 'gone'", id="a build that hides how to take one"),
         pytest.param("snapshot._DEFAULT = 'gone'", id="a build that hides where it is kept"),
-        pytest.param("snapshot.BUILD = 'return );'", id="a prelude V8 does not take"),
-        pytest.param("snapshot.BUILD = 'globalThis.dastgohPrelude = 7'", id="a snapshot that does not open"),
-        pytest.param("snapshot._take = lambda library: os.abort(); import os", id="V8 gives up"),
+        pytest.param("snapshot.build = lambda names: 'return );'", id="a prelude V8 does not take"),
         pytest.param(
-            "snapshot._PATIENCE_S = 1; import time; snapshot._take = lambda library: time.sleep(30)", id="it hangs"
+            "snapshot.build = lambda names: 'globalThis.dastgohPrelude = 7'", id="a snapshot that does not open"
+        ),
+        pytest.param("snapshot._take = lambda *_: os.abort(); import os", id="V8 gives up"),
+        pytest.param(
+            "snapshot._PATIENCE_S = 1; import time; snapshot._take = lambda *_: time.sleep(30)", id="it hangs"
         ),
         pytest.param("snapshot._protect = lambda *_: False", id="memory that stays locked"),
     ],

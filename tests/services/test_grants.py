@@ -1,5 +1,6 @@
 """Everything a run may touch, as a script meets it: one real engine, both databases, a real Redis."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from sqlalchemy import select
 from models import AuditEntry, Secret, Tenant, db
 from models.tenancy import as_system, as_tenant
 from runtime import HostError, Limits, Outcome, Runtime
-from runtime.host import current_call
+from runtime.calls import flatten
+from runtime.host import current_call, usual_names
 from services import secrets, wiring
 from services.errors import NotFound, RateLimited
 from services.granted.demo_business import create_demo_business
@@ -59,6 +61,11 @@ def test_one_call_gives_all_there_is(run: Run, facts_of: Facts, acme: Tenant, se
     assert {"http", "db", "cache", "events", "secrets", "once", "scripts", "log", "crypto", "sleep"} <= set(
         out.value[4]
     )
+
+
+def test_engines_expect_what_runs_are_given(app: Flask, facts_of: Facts, acme: Tenant) -> None:
+    with app.app_context(), granted(facts_of(acme)) as given:
+        assert list(flatten(given.host)) == json.loads(usual_names())
 
 
 def test_two_tenants_share_nothing(
