@@ -2,19 +2,23 @@
 
 import logging
 import os
+import select
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from settings import Settings
 
 # Longer than any request may take: the main thread of a server process tells gunicorn it lives, whatever its threads do.
 SILENCE_SECONDS = 60
 KEEPALIVE_SECONDS = 15
+FOLLOWS_WITHIN_MS = 5
 
 
 def nothing() -> None:
@@ -31,7 +35,7 @@ def run_web(settings: Settings, create_app: Callable[[], Flask], on_stop: Callab
 def gunicorn_options(settings: Settings, on_stop: Callable[[], None]) -> dict[str, Any]:
     return {
         "bind": address(settings.host, settings.port),
-        "worker_class": "gthread",
+        "worker_class": AttentiveWorker,
         "workers": settings.web_workers,
         "threads": settings.web_threads,
         "timeout": SILENCE_SECONDS,
@@ -75,6 +79,34 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:
         return self.create_app()
+
+
+class AttentiveWorker(ThreadWorker):
+    """A thread stays with a connection whose next request follows at once, unless another waits for a thread.
+
+    Otherwise every request passes through the main thread twice, which costs a tenth of a quick one.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unattended: deque[TConn] = deque()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        self._unattended.append(conn)
+        super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> object:
+        self._unattended.popleft()
+        while (stays_open := super().handle(conn)) is True and self._follows(conn):
+            pass
+        return stays_open
+
+    def _follows(self, conn: TConn) -> bool:
+        if self._unattended or not self.alive:
+            return False
+        ears = select.poll()
+        ears.register(conn.sock, select.POLLIN)
+        return bool(ears.poll(FOLLOWS_WITHIN_MS))
 
 
 class OurLogger(Logger):
