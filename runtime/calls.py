@@ -68,12 +68,23 @@ def flatten(host: Mapping[str, Any] | None) -> dict[str, HostFunction]:
     return flat
 
 
+class HostFunctions:
+    """What one run may call, by dotted names."""
+
+    def __init__(self, host: Mapping[str, Any] | None) -> None:
+        self._functions = flatten(host)
+        self.names = encode(list(self._functions))
+
+    def get(self, name: str) -> HostFunction | None:
+        return self._functions.get(name)
+
+
 class Calls:
     """The host calls of one run. Calls arrive on the run's thread and are served on worker threads."""
 
     def __init__(
         self,
-        host: Mapping[str, HostFunction],
+        host: HostFunctions,
         limits: Limits,
         workers: Workers,
         answer: Callable[[bytes], None],

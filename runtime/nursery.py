@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from runtime.errors import EngineUnavailable
-from runtime.host import usual_names
+from runtime.host import all_names
 from runtime.zygote import ANSWER, FORK, ORDER, REAP
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Zygote:
         self._sock, self._lock = ours, threading.Lock()
         with theirs, tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", START, str(ROOT), str(theirs.fileno()), str(prepared), usual_names()],
+                [sys.executable, "-I", "-c", START, str(ROOT), str(theirs.fileno()), str(prepared), all_names()],
                 pass_fds=[theirs.fileno()],
                 env=ENVIRONMENT,
                 cwd="/",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runtime.calls import Calls, HostFunction, flatten
+from runtime.calls import Calls, HostFunctions
 from runtime.compiler import Compiler, Entry, unfit
 from runtime.engine import Engine, NotStarted
 from runtime.errors import EngineUnavailable, ScriptError
@@ -51,7 +51,7 @@ class Runtime:
         *,
         input: Any = None,
         context: Any = None,
-        host: Mapping[str, Any] | None = None,
+        host: Mapping[str, Any] | HostFunctions | None = None,
         limits: Limits | None = None,
         on_log: Callable[[LogEntry], None] | None = None,
         on_call: Callable[[CallTrace], None] | None = None,
@@ -64,7 +64,7 @@ class Runtime:
         self._belongs_here()
         limits, script = limits or self.config.limits, Source.of(source, name)
         number = execution_id or f"run-{next(self._names)}"
-        bound = flatten(host)
+        bound = host if isinstance(host, HostFunctions) else HostFunctions(host)
         entry = self._compiler.find(script)
         run = self._new_run(script, entry, limits, bound, on_log, on_call, number)
         run.outcome.execution_id = execution_id
@@ -91,7 +91,7 @@ class Runtime:
         script: Source,
         entry: Entry,
         limits: Limits,
-        bound: dict[str, HostFunction],
+        bound: HostFunctions,
         on_log: Callable[[LogEntry], None] | None,
         on_call: Callable[[CallTrace], None] | None,
         number: str,
@@ -102,7 +102,7 @@ class Runtime:
                 engine.answer(message, run.number)
 
         calls = Calls(bound, limits, self._workers, answer, on_call, number)
-        run = Run(script, entry, encode(list(bound)), "", limits, calls, on_log)
+        run = Run(script, entry, bound.names, "", limits, calls, on_log)
         return run
 
     def _refusal(self, run: Run, input: Any, context: Any) -> ScriptError | None:
@@ -222,7 +222,7 @@ class Runtime:
         """None when an engine runs `1 + 1`, on an engine of its own: a busy pool is still ready."""
         self._belongs_here()
         script = Source("return 1 + 1", "probe.js")
-        calls = Calls({}, Limits(), self._workers, lambda message: None, None, None)
+        calls = Calls(HostFunctions(None), Limits(), self._workers, lambda message: None, None, None)
         limits = Limits(timeout_ms=10_000)
         run = Run(script, Entry(script.key), "[]", "", limits, calls)
         run.outcome.error = self._refusal(run, None, None)

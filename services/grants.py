@@ -4,18 +4,19 @@ Each grant is bound to the run's tenant before a script sees it; no call of a sc
 the grants themselves in services/granted/, and what scripts call in runtime/host/, which checks the shape of arguments only.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flask import current_app
 
-from runtime.host import HOST_APIS
+from runtime.host import AllApis, HostApi
 from services import wiring
 from services.granted.addresses import HttpPolicy
 from services.granted.blocked import BlockedRequests
-from services.granted.buckets import limited
+from services.granted.buckets import Functions, limited
 from services.granted.business_db import BusinessDb
 from services.granted.cache import TenantCache
 from services.granted.facts import Doors, RunFacts
@@ -36,43 +37,62 @@ class Granted:
     What the SDK itself keeps (cache, once, events, inputs of other scripts) is masked here; sdk.http and sdk.db get values whole.
     """
 
-    host: Mapping[str, Any]
+    host: AllApis
     redact: Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
 class Grants:
-    """One field for each name a script writes behind `sdk`; the log, `crypto` and `sleep` need no grant."""
+    """One property for each name a script writes behind `sdk`; the log, `crypto` and `sleep` need no grant.
 
-    http: HttpClient
-    db: BusinessDb
-    cache: TenantCache
-    events: RunEvents
-    secrets: RunSecrets
-    once: RunOnce
-    scripts: RunScripts
+    Each is made when a script first calls it, on the run's own thread: the calls themselves come on threads that have no
+    application context.
+    """
+
+    def __init__(self, facts: RunFacts, redactor: Redactor, left: ExitStack) -> None:
+        self._facts, self._redactor, self._left = facts, redactor, left
+        self._workspace = Workspace(current_app._get_current_object(), facts)  # type: ignore[attr-defined]  # a proxy's own method
+
+    @cached_property
+    def http(self) -> HttpClient:
+        """The operator's lists, narrowed by the tenant's own."""
+        policy = HttpPolicy.from_settings(wiring.settings(), self._facts.limits.get("http_allow"))
+        on_blocked = BlockedRequests(self._workspace, self._redactor)
+        return HttpClient(wiring.http_transport(), policy, owner=str(self._facts.tenant_id), on_blocked=on_blocked)
+
+    @cached_property
+    def db(self) -> BusinessDb:
+        return self._left.enter_context(closing(wiring.business_database().for_tenant(str(self._facts.tenant_id))))
+
+    @cached_property
+    def cache(self) -> TenantCache:
+        return TenantCache(wiring.cache_redis(), self._facts, self._redactor.redact)
+
+    @cached_property
+    def events(self) -> RunEvents:
+        return RunEvents(self._workspace, wiring.doors(), self._redactor.redact)
+
+    @cached_property
+    def secrets(self) -> RunSecrets:
+        return RunSecrets(self._workspace, self._redactor)
+
+    @cached_property
+    def once(self) -> RunOnce:
+        return self._left.enter_context(closing(RunOnce(self._workspace, self._redactor.redact)))
+
+    @cached_property
+    def scripts(self) -> RunScripts:
+        return RunScripts(self._workspace, wiring.doors(), self._redactor.redact)
 
 
 @contextmanager
 def granted(facts: RunFacts) -> Iterator[Granted]:
-    """Needs an application context at its begin; the calls themselves come on threads that have none."""
-    workspace = Workspace(current_app._get_current_object(), facts)  # type: ignore[attr-defined]  # a proxy's own method
-    redactor, doors = Redactor(), wiring.doors()
-    business = wiring.business_database().for_tenant(str(facts.tenant_id))
-    with closing(business), closing(RunOnce(workspace, redactor.redact)) as once:
-        grants = Grants(
-            http=_http(facts, BlockedRequests(workspace, redactor)),
-            db=business,
-            cache=TenantCache(wiring.cache_redis(), facts, redactor.redact),
-            events=RunEvents(workspace, doors, redactor.redact),
-            secrets=RunSecrets(workspace, redactor),
-            once=once,
-            scripts=RunScripts(workspace, doors, redactor.redact),
-        )
-        yield Granted({api.name: limited(api.name, api.bind(grants), facts) for api in HOST_APIS}, redactor.redact)
+    """Needs an application context."""
+    redactor = Redactor()
+    with ExitStack() as left:
+        grants = Grants(facts, redactor, left)
 
+        def bind(api: HostApi) -> Functions:
+            getattr(grants, api.name)  # made on this thread
+            return limited(api.name, api.bind(grants), facts)
 
-def _http(facts: RunFacts, on_blocked: Callable[[str, str], None]) -> HttpClient:
-    """The operator's lists, narrowed by the tenant's own."""
-    policy = HttpPolicy.from_settings(wiring.settings(), facts.limits.get("http_allow"))
-    return HttpClient(wiring.http_transport(), policy, owner=str(facts.tenant_id), on_blocked=on_blocked)
+        yield Granted(left.enter_context(closing(AllApis(bind))), redactor.redact)

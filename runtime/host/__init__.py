@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from runtime.calls import HostCall, current_call, flatten
-from runtime.wire import encode
+from runtime.calls import HostCall, HostFunction, HostFunctions, current_call, flatten
 
 
 class HostApi(Protocol):
@@ -42,13 +42,33 @@ class _Anything:
         return self
 
 
-def usual_names() -> str:
-    """Of all functions there are, in the order in which a run is given them, as JSON."""
-    return encode(list(flatten({api.name: api.bind(_Anything()) for api in HOST_APIS})))
+@functools.cache
+def all_names() -> str:
+    """Of all functions there are, as JSON."""
+    return HostFunctions({api.name: api.bind(_Anything()) for api in HOST_APIS}).names
+
+
+class AllApis(HostFunctions):
+    """Every function there is, each API bound by `bind` when a run first calls it: most runs call few."""
+
+    def __init__(self, bind: Callable[[HostApi], Mapping[str, Any]]) -> None:
+        self.names, self._bind = all_names(), bind
+        self._functions: dict[str, HostFunction] = {}
+        self._unbound = {api.name: api for api in HOST_APIS}
+
+    def get(self, name: str) -> HostFunction | None:
+        if api := self._unbound.pop(name.partition(".")[0], None):
+            self._functions |= flatten({api.name: self._bind(api)})
+        return super().get(name)
+
+    def close(self) -> None:
+        """Nothing more is bound."""
+        self._unbound.clear()
 
 
 __all__ = [
     "HOST_APIS",
+    "AllApis",
     "CacheApi",
     "DbApi",
     "EventsApi",
@@ -58,6 +78,6 @@ __all__ = [
     "OnceApi",
     "ScriptsApi",
     "SecretsApi",
+    "all_names",
     "current_call",
-    "usual_names",
 ]
