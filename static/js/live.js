@@ -6,6 +6,14 @@ document.addEventListener('htmx:config:request', (event) => {
   if (document.hidden && event.detail.ctx.sourceEvent?.type === 'every') event.preventDefault();
 });
 
+// An answer to what is no longer asked: a list was filtered while it looked for news, and must not fall back.
+const asked = new WeakMap();
+document.addEventListener('htmx:before:request', ({ detail: { ctx } }) => asked.set(ctx, ctx.sourceElement.getAttribute('hx-get')));
+document.addEventListener('htmx:before:response', (event) => {
+  const { ctx } = event.detail;
+  if (asked.has(ctx) && asked.get(ctx) !== ctx.sourceElement.getAttribute('hx-get')) event.preventDefault();
+});
+
 document.addEventListener('visibilitychange', () => {
   for (const mark of document.querySelectorAll('[data-live-mark]')) mark.classList.toggle('is-paused', document.hidden);
   if (!document.hidden) refreshTimes();

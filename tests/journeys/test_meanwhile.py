@@ -1,0 +1,125 @@
+"""What a reader does while an answer is on its way counts, and an answer that comes late disturbs nobody."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, Route, expect
+
+from models import Script, db
+from models.tenancy import as_tenant
+from services import events, process, scripts
+from services.scripts import Changes
+from tests.conftest import Person
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def script(app: Flask, alice: Person) -> Iterator[Script]:
+    needed = [{"name": "limit", "type": "integer", "required": True}]
+    with app.app_context(), as_tenant(db.session, alice.principal.tenant.id):
+        yield scripts.create(alice.principal, Changes(name="Greet", source="return 1;", parameters=needed))
+    process.close(app)
+
+
+@pytest.fixture
+def page(signed_in: Callable[..., Page], alice: Person) -> Page:
+    return signed_in(alice, locale="en")
+
+
+class Held:
+    """Requests to addresses like this wait until they are let go."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self.page, self.waiting, self.is_open = page, list[Route](), False
+        page.route(pattern, self._arrived)
+
+    def _arrived(self, route: Route) -> None:
+        if self.is_open:
+            route.continue_()
+        else:
+            self.waiting.append(route)
+
+    def expect(self, count: int) -> None:
+        for _ in range(200):
+            if len(self.waiting) == count:
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{len(self.waiting)} requests, not {count}")
+
+    def let_go(self) -> None:
+        self.is_open = True
+        for route in self.waiting:
+            route.continue_()
+
+
+def test_a_chosen_filter_outlives_a_look_for_news(page: Page, script: Script) -> None:
+    page.goto(f"/scripts/{script.id}")
+    runs = page.locator("#runs")
+    expect(runs.get_by_role("link", name="All", exact=True)).to_be_visible()
+    held = Held(page, "**/executions")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('runStarted'))")
+    held.expect(1)
+    runs.get_by_role("link", name="Unsuccessful").click()
+    chosen = runs.locator("[aria-current=true]")
+    expect(chosen).to_have_text("Unsuccessful")
+    with page.expect_response("**/executions"):
+        held.let_go()
+    expect(page.locator("#runs")).not_to_have_class("htmx-request")
+    expect(chosen).to_have_text("Unsuccessful")
+
+
+def test_a_switch_pressed_twice_shows_what_is_so(page: Page, script: Script) -> None:
+    page.goto("/scripts")
+    switch = page.get_by_role("switch", name="Greet: enabled")
+    held = Held(page, "**/switch")
+    switch.press("Space")
+    held.expect(1)
+    switch.press("Space")
+    with page.expect_response("**/switch"):
+        held.let_go()
+    expect(page.locator("form.htmx-request")).to_have_count(0)
+    expect(switch).to_be_checked()
+    expect(switch).to_be_focused()
+    page.reload()
+    expect(switch).to_be_checked()
+
+
+def test_what_is_changed_while_a_filter_is_looked_at_is_looked_at_too(
+    app: Flask, alice: Person, page: Page, script: Script
+) -> None:
+    with app.app_context(), as_tenant(db.session, alice.principal.tenant.id):
+        for total in (50, 150):
+            events.publish(alice.principal, "order.created", {"total": total})
+    page.goto(f"/scripts/{script.id}/subscriptions/new?type=order.created")
+    page.get_by_role("button", name="Condition", exact=True).click()
+    page.get_by_label("Field").fill("data.totl")
+    held = Held(page, "**/subscriptions")
+    page.keyboard.press("Tab")
+    held.expect(1)
+    page.get_by_label("Field").fill("data.total")
+    page.get_by_label("Operator").select_option("gte")
+    page.get_by_label("Value", exact=True).fill("100")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(300)  # longer than the pause before a look
+    held.let_go()
+    expect(page.locator("[data-matched]")).to_have_text("1")
+    expect(page.get_by_label("Field")).to_have_value("data.total")
+    expect(page.get_by_label("Value", exact=True)).to_have_value("100")
+
+
+def test_a_double_click_executes_once(page: Page, script: Script) -> None:
+    page.goto(f"/scripts/{script.id}")
+    page.get_by_label("limit").fill("7")
+    page.get_by_role("button", name="Execute").dblclick()
+    expect(page.locator("#run-panel")).to_contain_text("Succeeded")
+    rows = page.locator("#runs tbody tr")
+    expect(rows).to_have_count(1)
+    page.reload()
+    expect(rows).to_have_count(1)
