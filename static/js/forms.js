@@ -15,9 +15,12 @@ function prepare(root) {
 
 prepare(document);
 focusFirstInvalid(document);
-document.addEventListener('htmx:after:swap', () => {
+
+// Only who pressed something waits for the answer with empty hands: a poll or a preview leaves the cursor where somebody types.
+const PRESSED = ['submit', 'click'];
+document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
   prepare(document);
-  focusFirstInvalid(document.querySelector('form:has([aria-invalid="true"])') ?? document.body);
+  if (PRESSED.includes(ctx.sourceEvent?.type)) focusFirstInvalid(ctx.sourceElement.form ?? ctx.sourceElement.closest('form') ?? document);
 });
 
 // --- one press, one submit. Disabled only after the browser has read the form, or the button's value would be missing.
@@ -30,12 +33,14 @@ document.addEventListener('submit', (event) => {
   event.submitter?.classList.add('is-busy');
 });
 
-// Coming back with the browser's own button finds the page as it was left: let it be sent again.
-window.addEventListener('pageshow', ({ persisted }) => {
-  if (!persisted) return;
+function letSendAgain() {
   for (const form of document.querySelectorAll('form[data-sending]')) delete form.dataset.sending;
   for (const button of document.querySelectorAll('.is-busy')) button.classList.remove('is-busy');
-});
+}
+
+// Coming back with the browser's own button finds the page as it was left, and so does who was asked whether to leave and stays.
+window.addEventListener('pageshow', ({ persisted }) => persisted && letSendAgain());
+window.addEventListener('beforeunload', (event) => setTimeout(() => event.defaultPrevented && letSendAgain()));
 
 // --- unsaved changes: forms with data-guard
 const guarded = new Map();
@@ -45,7 +50,6 @@ document.addEventListener('focusin', (event) => {
   const form = event.target.closest?.('form[data-guard]');
   if (form && !guarded.has(form)) guarded.set(form, state(form));
 });
-document.addEventListener('htmx:after:request', (event) => guarded.delete(event.target));
 
 /** True while some guarded form differs from what the server sent. */
 export function hasUnsavedChanges() {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from models import Script, db
 from models.tenancy import as_tenant
@@ -57,6 +57,19 @@ class Held:
         self.is_open = True
         for route in self.waiting:
             route.continue_()
+
+
+def test_a_list_that_looks_for_news_leaves_the_cursor_alone(page: Page, script: Script) -> None:
+    page.goto(f"/scripts/{script.id}")
+    page.get_by_role("button", name="Execute").click()
+    expect(page.get_by_label("limit")).to_be_focused()
+    page.get_by_label("What changed").click()
+    with page.expect_response("**/executions"):
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('runStarted'))")
+    expect(page.locator("#runs")).not_to_have_class("htmx-request")
+    page.keyboard.type("mine")
+    expect(page.get_by_label("What changed")).to_have_value("mine")
+    expect(page.get_by_label("limit")).to_have_value("")
 
 
 def test_a_chosen_filter_outlives_a_look_for_news(page: Page, script: Script) -> None:
@@ -112,6 +125,37 @@ def test_what_is_changed_while_a_filter_is_looked_at_is_looked_at_too(
     expect(page.locator("[data-matched]")).to_have_text("1")
     expect(page.get_by_label("Field")).to_have_value("data.total")
     expect(page.get_by_label("Value", exact=True)).to_have_value("100")
+
+
+def test_a_filter_that_was_only_looked_at_is_not_left_by_accident(page: Page, script: Script) -> None:
+    asked = list[str]()
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.goto(f"/scripts/{script.id}/subscriptions/new")
+    page.get_by_label("Event type").fill("order.created")
+    with page.expect_response("**/subscriptions"):
+        page.keyboard.press("Tab")
+    expect(page.locator(".stack[aria-live]")).to_contain_text("No event of this type")
+    page.get_by_label("Also on events").focus()
+    page.get_by_role("link", name="Cancel").click()
+    assert asked == ["beforeunload"]
+
+
+def test_who_stays_may_send_the_form_again(page: Page, script: Script) -> None:
+    leave = list[bool]([False, True])
+    page.on("dialog", lambda dialog: dialog.accept() if leave.pop(0) else dialog.dismiss())
+    page.goto("/profile")
+    page.get_by_label("First name").fill("Alisa")
+    language = page.locator("form[action$='/preferences/language']")
+    for _ in range(2):
+        language.first.evaluate("form => form.requestSubmit(form.querySelector('button[value=ru]'))")
+        page.wait_for_timeout(300)
+    expect(page.locator("html")).to_have_attribute("lang", "ru")
+    assert leave == []
 
 
 def test_a_double_click_executes_once(page: Page, script: Script) -> None:
