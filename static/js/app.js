@@ -13,3 +13,6 @@ import './editors.js';
 import './input_form.js';
 import './parameters.js';
 import './results.js';
+
+// htmx begins by itself, but a moment later: who presses a key by then would get what there is without scripts.
+window.htmx?.process(document.body);

@@ -59,6 +59,16 @@ class Held:
             route.continue_()
 
 
+def test_a_page_that_has_arrived_takes_keys_at_once(page: Page, script: Script) -> None:
+    page.add_init_script(
+        """const { setTimeout } = window;
+        window.setTimeout = (deed, ms, ...rest) => setTimeout(deed, ms || 2000, ...rest); // a page with much to do is late
+        document.addEventListener('DOMContentLoaded', () => { window.asleep = document.querySelectorAll('[hx-post]:not([data-htmx-powered])').length; })"""
+    )
+    page.goto(f"/scripts/{script.id}")
+    assert page.evaluate("window.asleep") == 0
+
+
 def test_a_list_that_looks_for_news_leaves_the_cursor_alone(page: Page, script: Script) -> None:
     page.goto(f"/scripts/{script.id}")
     page.get_by_role("button", name="Execute").click()
