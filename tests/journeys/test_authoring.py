@@ -314,6 +314,7 @@ def test_an_input_that_does_not_fit_is_marked_at_its_field(
     expect(author.panel).to_contain_text("Succeeded")
     author.page.get_by_label("limit").fill("8")
     author.page.get_by_role("button", name="Execute").click()
+    expect(author.page.locator("#runs tbody tr")).to_have_count(2)
     expect(author.panel).to_contain_text("Succeeded")
     author.page.get_by_role("button", name="Earlier").click()
     author.page.locator("#earlier-inputs a").nth(1).click()

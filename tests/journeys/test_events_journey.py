@@ -61,9 +61,13 @@ def test_subscribe_filter_send_break_fix_replay(app: Flask, alice: Person, page:
     page.get_by_role("link", name="Dead letters").click()
     expect(page.locator("#groups")).to_contain_text("order has no client")
     page.locator("section table").get_by_role("link", name="order.created").click()
+    page.wait_for_url("**/dead-letters/*-*")
     letter = page.url
-    page.get_by_role("link", name="Open script").click()
-    rewrite(page, page.url, "return context.event.data.client;")
+    rewrite(
+        page,
+        page.get_by_role("link", name="Open script").get_attribute("href") or "",
+        "return context.event.data.client;",
+    )
 
     page.goto(letter)
     page.get_by_role("button", name="Replay on current v").click()

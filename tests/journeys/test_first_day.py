@@ -55,8 +55,10 @@ def test_an_invited_colleague_gets_in(page: Page, browser: Browser, address: str
     page.goto("/users/invite")
     page.locator("[data-fill-email='admin@acme.test']").click()
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Invite")).to_be_visible()  # the page before has an e-mail as well
     page.get_by_label("E-mail").fill("not an address")
     page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_label("E-mail")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("E-mail")).to_be_focused()
     page.get_by_label("E-mail").fill("nodira@acme.test")
     page.get_by_role("button", name="Invite").click()

@@ -163,7 +163,7 @@ def test_who_stays_may_send_the_form_again(page: Page, script: Script) -> None:
     language = page.locator("form[action$='/preferences/language']")
     for _ in range(2):
         language.first.evaluate("form => form.requestSubmit(form.querySelector('button[value=ru]'))")
-        page.wait_for_timeout(300)
+        expect(page.locator("form[data-sending]")).to_have_count(0)
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     assert leave == []
 
