@@ -10,7 +10,7 @@ import logs
 from blueprints import rooms
 from jobs import command_line
 from models import db
-from models.database import prepare_engine
+from models.database import ENGINE_OPTIONS, prepare_engine
 from services import events, executions
 from services import queue as queues
 from services.granted.facts import Doors
@@ -41,7 +41,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
     https_only = not settings.development
     return {
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 15, "max_overflow": 10},
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 15, "max_overflow": 10, **ENGINE_OPTIONS},
         "SECRET_KEY": settings.secret_key or _development_key(settings.data_dir),
         "SESSION_COOKIE_NAME": "dastgoh_session",
         "SESSION_COOKIE_SECURE": https_only,

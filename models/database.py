@@ -1,5 +1,8 @@
-"""How SQLite behaves under us: WAL, foreign keys, and write transactions that take their lock at the start."""
+"""How databases behave under us: JSON as it is written, and on SQLite WAL, foreign keys, and write transactions that take their lock
+at the start.
+"""
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -10,6 +13,8 @@ from sqlalchemy import Connection, Engine, event
 from models import clock
 
 BUSY_TIMEOUT_MS = 10_000
+# Letters as they are: escapes would make Cyrillic six times as long, and search would not find it.
+ENGINE_OPTIONS: dict[str, Any] = {"json_serializer": json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode}
 _ALONE = "dastgoh_read_alone"
 
 # A transaction that reads first and writes later fails at once when somebody else wrote in between, busy timeout or

@@ -210,7 +210,8 @@ def _has_trigger(kind: str) -> ColumnElement[bool]:
 def _has_tag(tag: str) -> ColumnElement[bool]:
     if _on_postgresql():
         return cast(Script.tags, JSONB).contains([tag])
-    return cast(Script.tags, String).contains(json.dumps(tag), autoescape=True)
+    each = func.json_each(Script.tags).table_valued("value")
+    return exists().where(each.c.value == tag).select_from(each)
 
 
 def _newest_runs(actor: Principal, script_ids: list[UUID]) -> dict[UUID, list[Run]]:
