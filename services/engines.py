@@ -1,34 +1,26 @@
 """This process's engines. Made after forking, at the first use or when a server warms up, and closed with the process."""
 
-import os
-import threading
+from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask
 
 from runtime import Runtime, RuntimeConfig
 from services.limits import runtime_limits
+from services.per_process import have, have_already, let_go, this_app
 from settings import Settings
-
-_making = threading.Lock()
 
 
 def engines() -> Runtime:
-    return engines_of(current_app._get_current_object())  # type: ignore[attr-defined]  # a proxy that mypy does not see
+    return engines_of(this_app())
 
 
 def engines_of(app: Flask) -> Runtime:
-    with _making:
-        owner, runtime = app.extensions.get("engines", (None, None))
-        if owner != os.getpid():
-            runtime = Runtime(config_for(app.extensions["settings"]))
-            app.extensions["engines"] = os.getpid(), runtime
-        return runtime
+    return have(app, "engines", lambda: Runtime(config_for(app.extensions["settings"])))
 
 
 def engines_if_made(app: Flask) -> Runtime | None:
     """For who looks on: asking makes none."""
-    owner, runtime = app.extensions.get("engines", (None, None))
-    return runtime if owner == os.getpid() else None
+    return cast(Runtime | None, have_already(app, "engines"))
 
 
 def config_for(settings: Settings) -> RuntimeConfig:
@@ -46,7 +38,5 @@ def config_for(settings: Settings) -> RuntimeConfig:
 
 def close(app: Flask) -> None:
     """Running work may finish for DRAIN_SECONDS. Safe to call where no engine was ever made."""
-    with _making:
-        owner, runtime = app.extensions.pop("engines", (None, None))
-    if owner == os.getpid():
+    if runtime := let_go(app, "engines"):
         runtime.close()

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from flask import current_app
-
 from runtime.host import AllApis, HostApi
 from services import wiring
 from services.granted.addresses import HttpPolicy
@@ -26,6 +24,7 @@ from services.granted.run_once import RunOnce
 from services.granted.run_secrets import RunSecrets
 from services.granted.run_starts import RunEvents, RunScripts
 from services.granted.workspace import Workspace
+from services.per_process import this_app
 
 __all__ = ["Doors", "Granted", "Grants", "RunFacts", "granted"]
 
@@ -50,7 +49,7 @@ class Grants:
 
     def __init__(self, facts: RunFacts, redactor: Redactor, left: ExitStack) -> None:
         self._facts, self._redactor, self._left = facts, redactor, left
-        self._workspace = Workspace(current_app._get_current_object(), facts)  # type: ignore[attr-defined]  # a proxy's own method
+        self._workspace = Workspace(this_app(), facts)
 
     @cached_property
     def http(self) -> HttpClient:

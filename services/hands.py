@@ -5,7 +5,6 @@ tenant and is tried again when one of them may have ended. So one tenant's crowd
 """
 
 import logging
-import os
 import threading
 import time
 from collections import defaultdict, deque
@@ -13,11 +12,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID
 
-from flask import Flask, current_app
+from flask import Flask
 
 from services import meters
 from services.engine_meters import EngineMeters
 from services.engines import engines_if_made, engines_of
+from services.per_process import have, let_go, this_app
 from services.places import places_of
 from services.steward import Steward
 
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 RETRY_EVERY_S = 0.25
 FLUSH_EVERY_S = 0.5
-_making = threading.Lock()
 
 Performer = Callable[[UUID], None]
 
@@ -90,20 +89,13 @@ class Hands:
 
 
 def hands() -> Hands:
-    return hands_of(current_app._get_current_object())  # type: ignore[attr-defined]  # a proxy that mypy does not see
+    return hands_of(this_app())
 
 
 def hands_of(app: Flask) -> Hands:
-    with _making:
-        owner, made = app.extensions.get("hands", (None, None))
-        if owner != os.getpid():
-            made = Hands(app)
-            app.extensions["hands"] = os.getpid(), made
-        return made
+    return have(app, "hands", lambda: Hands(app))
 
 
 def close(app: Flask) -> None:
-    with _making:
-        owner, made = app.extensions.pop("hands", (None, None))
-    if owner == os.getpid():
+    if made := let_go(app, "hands"):
         made.close(app.extensions["settings"].drain_seconds)

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from flask import current_app
 from sqlalchemy import Table, insert
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
@@ -19,6 +18,7 @@ from models.execution import Execution
 from models.tenancy import system_transaction
 from services import batch
 from services.batch import Ended
+from services.per_process import have, this_app
 
 # Made once: building them would cost more than executing them.
 _BEGIN, _AUDIT = (insert(cast(Table, model.__table__)) for model in (Execution, AuditEntry))
@@ -123,4 +123,4 @@ def _write_together(entries: Sequence[_Entry]) -> None:
 
 
 def ledger() -> Ledger:
-    return cast(Ledger, current_app.extensions.setdefault("ledger", Ledger()))
+    return have(this_app(), "ledger", Ledger)

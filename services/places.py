@@ -9,14 +9,14 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import cast
 from uuid import UUID, uuid4
 
-from flask import Flask, current_app
+from flask import Flask
 from redis import Redis
 
 from services.calls import Call
 from services.claims import holder
+from services.per_process import have, this_app
 from services.policies import concurrency
 
 LONGEST_KEPT_S = 1.0
@@ -69,11 +69,8 @@ class Places:
 
 
 def places() -> Places:
-    return places_of(current_app._get_current_object())  # type: ignore[attr-defined]  # a proxy that mypy does not see
+    return places_of(this_app())
 
 
 def places_of(app: Flask) -> Places:
-    made = app.extensions.get("places")
-    if made is None:
-        made = app.extensions.setdefault("places", Places(app.extensions["redis"]))
-    return cast(Places, made)
+    return have(app, "places", lambda: Places(app.extensions["redis"]))

@@ -8,11 +8,9 @@ asks: who ends lets the next one in. A tenant may occupy half of the server's th
 import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from typing import cast
 from uuid import UUID
 
-from flask import current_app
-
+from services.per_process import have, this_app
 from services.wiring import settings
 
 
@@ -98,7 +96,4 @@ class Turns:
 
 
 def turns() -> Turns:
-    made = current_app.extensions.get("turns")
-    if made is None:
-        made = current_app.extensions.setdefault("turns", Turns(max(1, settings().web_threads // 2)))
-    return cast(Turns, made)
+    return have(this_app(), "turns", lambda: Turns(max(1, settings().web_threads // 2)))

@@ -1,12 +1,9 @@
 """What services need of the process they run in: its settings, its connections, and what scripts' calls share.
 
-What is opened here is opened at its first use, so after any fork, once a process; `close` ends it with the process.
+What is opened here `close` ends with the process.
 """
 
-import os
-import threading
-from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import cast
 
 from flask import Flask, current_app
 from redis import Redis
@@ -14,16 +11,11 @@ from redis import Redis
 from services.granted.business_db import BusinessDatabase
 from services.granted.facts import Doors
 from services.granted.http_client import HttpTransport
+from services.per_process import have, let_go, this_app
 from services.queue import impatient_connection
 from settings import Settings
 
-
-class Closable(Protocol):
-    def close(self) -> None: ...
-
-
-T = TypeVar("T", bound=Closable)
-_opening = threading.Lock()
+_OPENED = ("business_database", "cache_redis", "http_transport")
 
 
 def settings() -> Settings:
@@ -40,7 +32,7 @@ def doors() -> Doors:
 
 
 def business_database() -> BusinessDatabase:
-    return _opened("business_database", lambda: business_database_of(settings()))
+    return have(this_app(), "business_database", lambda: business_database_of(settings()))
 
 
 def business_database_of(chosen: Settings) -> BusinessDatabase:
@@ -53,27 +45,15 @@ def business_database_of(chosen: Settings) -> BusinessDatabase:
 
 
 def cache_redis() -> "Redis":
-    return _opened("cache_redis", lambda: impatient_connection(settings()))
+    return have(this_app(), "cache_redis", lambda: impatient_connection(settings()))
 
 
 def http_transport() -> HttpTransport:
-    return _opened("http_transport", HttpTransport)
+    return have(this_app(), "http_transport", HttpTransport)
 
 
 def close(app: Flask) -> None:
     """Ends what this process opened. Safe where nothing was, and more than once."""
-    with _opening:
-        opened = app.extensions.pop("opened", {})
-    for owner, thing in opened.values():
-        if owner == os.getpid():
-            thing.close()
-
-
-def _opened(name: str, make: Callable[[], T]) -> T:
-    with _opening:
-        opened = current_app.extensions.setdefault("opened", {})
-        owner, thing = opened.get(name, (None, None))
-        if owner != os.getpid():
-            thing = make()
-            opened[name] = os.getpid(), thing
-        return cast(T, thing)
+    for name in _OPENED:
+        if opened := let_go(app, name):
+            opened.close()

@@ -18,6 +18,7 @@ from models import Role, Tenant, User, db
 from models.tenancy import as_system, bind
 from services import accounts, passwords, queue, tenants
 from services.identity import Principal
+from services.per_process import have
 from settings import Settings
 from tests.support.http import Browser
 
@@ -92,7 +93,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCach
 @pytest.fixture
 def app(settings: Settings, shared_engines: object, compiled_templates: BytecodeCache) -> Iterator[Flask]:
     app = create_app(settings)
-    app.extensions["engines"] = os.getpid(), shared_engines
+    have(app, "engines", lambda: shared_engines)
     app.jinja_env.bytecode_cache = compiled_templates
     app.extensions["redis"].flushdb()
     app.config["TESTING"] = False  # errors become pages, as for users
