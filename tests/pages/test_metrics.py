@@ -10,7 +10,7 @@ from redis import Redis
 
 from models import db
 from models.tenancy import as_tenant
-from services import backlog, engine_meters, executions, exposition, meters, process, scripts, subscriptions
+from services import backlog, engine_meters, engines, executions, exposition, meters, process, scripts, subscriptions
 from services.events import publish_batch
 from services.scripts import Changes
 from settings import Settings
@@ -120,7 +120,7 @@ def test_it_tells_how_runs_went_and_how_engines_stand(app: Flask, alice: Person)
             script = scripts.create(alice.principal, Changes(name=f"Script {name}", source=source))
             run = executions.start(alice.principal, script.id)
             executions.wait_for(alice.principal, run.id, 30)
-        engine_meters.EngineMeters(app.extensions["redis"]).report(app.extensions["engines"][1].metrics())
+        engine_meters.EngineMeters(app.extensions["redis"]).report(engines.engines_of(app).metrics())
     samples = metrics(app)
     process.close(app)
 
