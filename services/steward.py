@@ -15,7 +15,6 @@ from redis import Redis, RedisError
 from redis.client import PubSub
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.base import db
 from services import claims
 from services.live import Feed
 
@@ -59,7 +58,7 @@ class Steward:
 
     def wake(self) -> None:
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="steward", daemon=True)
                 self._thread.start()
         self._wake.set()
@@ -123,7 +122,7 @@ class Steward:
             with self._app.app_context():
                 return claims.unwanted(running)
         except SQLAlchemyError:
-            db.session.remove()
+            log.warning("who should stop is heard at the next renewal: the database does not answer")
             return set()
 
     def _stop(self, unwanted: set[UUID]) -> None:
