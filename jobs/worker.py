@@ -1,5 +1,6 @@
 """The worker: takes runs from the queue and has them performed by its dispatcher's threads."""
 
+import logging
 import os
 import socket
 import sys
@@ -12,16 +13,17 @@ from typing import Any
 from flask import Flask
 from redis.client import Pipeline
 from rq import SimpleWorker
-from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
-from rq.timeouts import BaseDeathPenalty
+from rq.worker import WorkerStatus
 
 from jobs.tasks import Dispatcher
 from jobs.web import nothing
 from services.queue import connection, queue
 from settings import Settings
+
+log = logging.getLogger(__name__)
 
 # People who wait for a page come before events.
 NICENESS = 5
@@ -47,27 +49,27 @@ def run_worker(settings: Settings, app: Flask, on_stop: Callable[[], None] = not
         sys.exit("The worker lost its queue; whoever supervises it starts it again.")
 
 
-class NoDeathPenalty(BaseDeathPenalty):
-    """RQ would interrupt a job by raising from a signal, anywhere. Runs have their own deadline, and a lease."""
-
-    def setup_death_penalty(self) -> None:
-        pass
-
-    def cancel_death_penalty(self) -> None:
-        pass
-
-
 class LeanWorker(SimpleWorker):
-    """RQ's own worker asks Redis a score of times a job, mostly to say that it lives. Once in a few seconds will do."""
+    """RQ's own worker asks Redis a score of times a job: to say that it lives, for which once in a few seconds will do, and to
+    keep what our database knows. For a job that is done once its runs are taken, that was most of a worker's time."""
 
     app: Flask
-    death_penalty_class = NoDeathPenalty
     was_asked_to_stop = False
     _beat_at = float("-inf")
 
-    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        with self.app.app_context():
-            return super().perform_job(job, queue, execution)
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Takes its runs, and forgets it. No deadline interrupts that: runs have their own, and a lease."""
+        self.set_state(WorkerStatus.BUSY)  # a signal to stop waits until it is done
+        try:
+            with self.app.app_context():
+                job.perform()
+        except Exception:
+            log.exception("job %s could not be taken; its runs are handed over again once their time is over", job.id)
+        with self.connection.pipeline(transaction=False) as steps:
+            steps.lrem(queue.intermediate_queue_key, 1, job.id)
+            steps.unlink(job.key)
+            steps.execute()
+        self.set_state(WorkerStatus.IDLE)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         if time.monotonic() - self._beat_at > HEARTBEAT_EVERY_S:
