@@ -47,7 +47,7 @@ class Held:
             self.waiting.append(route)
 
     def expect(self, count: int) -> None:
-        for _ in range(200):
+        for _ in range(800):
             if len(self.waiting) == count:
                 return
             self.page.wait_for_timeout(50)

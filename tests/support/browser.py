@@ -23,7 +23,7 @@ def browser() -> Iterator[Browser]:
     # Chromium's own sandbox does not work for root, and not in most containers; it only ever meets our pages here.
     arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
     # Several browsers may share the machine, and waiting longer costs nothing when all is well.
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=40_000)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield opened
