@@ -122,7 +122,7 @@ def test_ctrl_c_ends_it_well_and_leaves_nothing_running(tmp_path):
     dev = Dev(tmp_path / "data", free_port()).wait_until_ready()
     everyone = dev.everyone()
     assert dev.end() == 0
-    _gone, left = psutil.wait_procs(everyone, timeout=5)
+    _gone, left = psutil.wait_procs(everyone, timeout=PATIENCE_SECONDS)
     assert left == []
     assert "Traceback" not in dev.said
 

@@ -63,7 +63,7 @@ def test_a_long_run_shows_its_lines_and_can_be_stopped(
     panel = execute(browser, script)
     run_id = RUN_ID.search(panel.text)[1]
 
-    until = time.monotonic() + 10
+    until = time.monotonic() + 20
     while "halfway there" not in panel.text and time.monotonic() < until:
         time.sleep(0.05)
         panel = browser.get(f"/executions/{run_id}/panel", headers=FRAGMENT)

@@ -314,8 +314,10 @@ def test_the_workers_wait_for_work_and_leave_when_idle() -> None:
 
     workers, done = Workers(idle_s=0.1), threading.Event()
     workers.submit(done.set)
-    assert done.wait(5)
-    time.sleep(0.5)
+    assert done.wait(20)
+    until = time.monotonic() + 20
+    while workers._threads and time.monotonic() < until:
+        time.sleep(0.05)
     assert not workers._threads
     workers.submit(done.set)
     workers.close()

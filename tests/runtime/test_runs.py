@@ -146,18 +146,18 @@ def test_the_lines_before_a_kill_are_kept(rt: Runtime) -> None:
 
 
 def test_host_calls_run_concurrently_and_are_traced(rt: Runtime) -> None:
-    def slow(value: int) -> int:
-        time.sleep(0.2)
+    together = threading.Barrier(4, timeout=8)
+
+    def meet(value: int) -> int:
+        together.wait()
         return value
 
     told: list[CallTrace] = []
-    began = time.monotonic()
     outcome = rt.execute(
-        "return await Promise.all([1,2,3,4].map(n => sdk.t.slow(n)))", host={"t": {"slow": slow}}, on_call=told.append
+        "return await Promise.all([1,2,3,4].map(n => sdk.t.meet(n)))", host={"t": {"meet": meet}}, on_call=told.append
     )
     assert outcome.value == [1, 2, 3, 4]
-    assert time.monotonic() - began < 0.75
-    assert [(call.name, call.outcome) for call in outcome.calls] == [("t.slow", "ok")] * 4
+    assert [(call.name, call.outcome) for call in outcome.calls] == [("t.meet", "ok")] * 4
     assert outcome.metrics.api_calls == 4
     assert len(told) == 8
 
@@ -343,7 +343,7 @@ def test_a_hot_source_is_prepared_ahead(rt: Runtime) -> None:
         time.sleep(0.05)
         return rt.execute("return 'hot'").metrics.prepared
 
-    assert any(prepared() for _ in range(12))
+    assert any(prepared() for _ in range(100))
 
 
 def test_the_probe_finds_the_engine_well_while_the_pool_is_busy(rt: Runtime) -> None:

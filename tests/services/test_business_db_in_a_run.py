@@ -116,9 +116,8 @@ def test_many_queries_at_once_all_answer(run: Callable[..., Outcome]) -> None:
 def test_a_cancelled_run_lets_go_of_the_database(run: Callable[..., Outcome], runtime: Runtime) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS n FROM n"
     timer = threading.Timer(0.5, runtime.cancel, ["cancel-me"])
-    timer.start()
     started = time.monotonic()
-    out = run(f"return await sdk.db.query({endless!r})", execution_id="cancel-me")
+    out = run(f"return await sdk.db.query({endless!r})", execution_id="cancel-me", on_start=timer.start)
     assert out.error is not None
     assert time.monotonic() - started < 4.5
     assert payments(run) == 16

@@ -139,14 +139,13 @@ def test_of_two_who_take_it_one_performs_it(app: Flask, author: Principal) -> No
 
 
 def test_the_database_is_free_while_a_script_runs(author: Principal) -> None:
-    slow = executions.start(author, write(author, "await sdk.sleep(3000)").id)
+    slow = executions.start(author, write(author, "await sdk.sleep(25_000)").id)
     until(lambda: fresh(author, slow.id).status == "running")
 
-    began = time.monotonic()
     write(author, "return 1")
 
-    assert time.monotonic() - began < 2.5
     assert fresh(author, slow.id).status == "running"
+    executions.cancel(author, slow.id)
 
 
 def test_a_run_that_is_not_ours_any_more_is_not_finished_by_us(author: Principal) -> None:
@@ -225,15 +224,15 @@ def test_who_waits_too_long_is_refused_and_says_so(app: Flask, author: Principal
 def test_a_crowd_of_one_tenant_takes_no_thread_from_another(
     app: Flask, author: Principal, charlie: Person, globex: Tenant
 ) -> None:
-    crowd = write(author, "await sdk.sleep(4000)", limits={"concurrency": 1})
+    crowd = write(author, "await sdk.sleep(25_000)", limits={"concurrency": 1})
     started = [executions.start(author, crowd.id).id for _ in range(30)]
 
     with as_tenant(db.session, globex.id):
         theirs = write(charlie.principal, "return 'in time'")
-        began = time.monotonic()
         ended = finish(charlie.principal, theirs)
 
-    assert ended.output == "in time" and time.monotonic() - began < 3.5
+    assert ended.output == "in time"
+    assert "succeeded" not in {fresh(author, run).status for run in started}
     for run in started:
         executions.cancel(author, run)
 

@@ -433,13 +433,18 @@ def test_a_run_that_dies_inside_frees_the_key(run: Run, facts_of: Facts, acme: T
 def test_a_cancelled_waiter_leaves_the_holder_alone(
     run: Run, facts_of: Facts, acme: Tenant, sdk_runtime: Runtime
 ) -> None:
-    slow = "return await sdk.once('k', async () => { await sdk.sleep(1500); return 'kept'; });"
+    slow = "return await sdk.once('k', async () => { console.log('inside'); await sdk.sleep(3000); return 'kept'; });"
     first: list[Outcome] = []
-    holder = threading.Thread(target=lambda: first.append(run(facts_of(acme), slow)))
+    inside = threading.Event()
+    holder = threading.Thread(target=lambda: first.append(run(facts_of(acme), slow, on_log=lambda _line: inside.set())))
     holder.start()
-    time.sleep(0.4)
-    threading.Timer(0.3, sdk_runtime.cancel, ["waiter"]).start()
-    assert run(facts_of(acme), "await sdk.once('k', () => 'mine')", execution_id="waiter").error.code == "CANCELLED"
+    assert inside.wait(20)
+
+    def cancel_soon() -> None:
+        threading.Timer(0.2, sdk_runtime.cancel, ["waiter"]).start()
+
+    waiter = "await sdk.once('k', () => 'mine')"
+    assert run(facts_of(acme), waiter, execution_id="waiter", on_start=cancel_soon).error.code == "CANCELLED"
     holder.join(30)
     assert first[0].value == "kept"
 

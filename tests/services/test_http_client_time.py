@@ -108,7 +108,7 @@ def test_a_cancelled_run_lets_go_in_the_middle_of_a_body(transport, route):
         with pytest.raises(HostError) as caught:
             client.request("GET", server.url())
     assert caught.value.code == "CANCELLED"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < GENEROUS_SECONDS
 
 
 def test_the_end_of_the_run_is_the_end_of_the_request(transport):
