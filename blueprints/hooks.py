@@ -12,10 +12,10 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from blueprints.security import csrf
-from blueprints.slow_senders import SlowSenders
 from models import db
 from services.hooks import door
 from services.hooks.wire import Arrival, Refusal, Reply, not_found
+from services.slow_senders import slow_senders
 
 log = logging.getLogger(__name__)
 bp = Blueprint("hooks", __name__)
@@ -24,7 +24,6 @@ csrf.exempt(bp)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 BODY_SECONDS = 10
 _CHUNK = 64 * 1024
-_slow_senders = SlowSenders()
 
 
 @bp.route("/hooks/", methods=METHODS, defaults={"address": ""}, provide_automatic_options=False)
@@ -80,7 +79,7 @@ def _read_body(limit: int) -> bytes:
     """Not a byte more than the limit, whatever the request says of its length; and not for longer than BODY_SECONDS."""
     request.max_content_length = limit
     try:
-        with _slow_senders.within(BODY_SECONDS, request.environ.get("gunicorn.socket")):
+        with slow_senders.within(BODY_SECONDS, request.environ.get("gunicorn.socket")):
             return _read()
     except TimeoutError:
         raise Refusal(408, "TOO_SLOW", f"The body did not arrive within {BODY_SECONDS} seconds.") from None

@@ -11,10 +11,12 @@ from werkzeug.wrappers import Response
 
 import logs
 from models.database import reading
+from services.slow_senders import slow_senders
 from settings import Settings
 
 log = logging.getLogger("dastgoh.request")
 # A caller's own id is kept if it is harmless, so that one id follows a request through several services.
+BODY_SECONDS = 20  # a phone on a bad line may send an import
 _HARMLESS = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -31,6 +33,17 @@ def _begin() -> None:
     if request.method in ("GET", "HEAD", "OPTIONS") and not is_hook(request.path):
         g.reading = reading()
         g.reading.__enter__()
+
+
+def _take_body() -> None:
+    """All of it, and in time, before anybody reads it: its sender could keep a thread of the server for as long as they like."""
+    if is_hook(request.path):
+        return
+    try:
+        with slow_senders.within(BODY_SECONDS, request.environ.get("gunicorn.socket")):
+            request.get_data()
+    except TimeoutError:
+        abort(408)
 
 
 def _refuse_nul() -> None:
@@ -62,6 +75,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.before_request(_begin)
+    app.before_request(_take_body)
     app.before_request(_refuse_nul)
     app.after_request(_finish)
     app.teardown_request(_leave)

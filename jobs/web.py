@@ -13,12 +13,14 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from services.slow_senders import slow_senders
 from settings import Settings
 
 # Longer than any request may take: the main thread of a server process tells gunicorn it lives, whatever its threads do.
 SILENCE_SECONDS = 60
 KEEPALIVE_SECONDS = 15
 FOLLOWS_WITHIN_MS = 5
+HEAD_SECONDS = 10
 
 
 def nothing() -> None:
@@ -82,9 +84,8 @@ class Server(BaseApplication):
 
 
 class AttentiveWorker(ThreadWorker):
-    """A thread stays with a connection whose next request follows at once, unless another waits for a thread.
-
-    Otherwise every request passes through the main thread twice, which costs a tenth of a quick one.
+    """A thread stays with a connection whose next request follows at once, unless another waits for a thread: otherwise every
+    request passes through the main thread twice. Who sends a request's head too slowly loses the connection.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -97,9 +98,20 @@ class AttentiveWorker(ThreadWorker):
 
     def handle(self, conn: TConn) -> object:
         self._unattended.popleft()
-        while (stays_open := super().handle(conn)) is True and self._follows(conn):
+        while (stays_open := self._handle_one(conn)) is True and self._follows(conn):
             pass
         return stays_open
+
+    def handle_request(self, req: Any, conn: TConn) -> object:
+        slow_senders.is_late(conn.sock)  # its head has arrived
+        return super().handle_request(req, conn)
+
+    def _handle_one(self, conn: TConn) -> object:
+        slow_senders.watch(conn.sock, HEAD_SECONDS)
+        try:
+            return super().handle(conn)
+        finally:
+            slow_senders.is_late(conn.sock)
 
     def _follows(self, conn: TConn) -> bool:
         if self._unattended or not self.alive:

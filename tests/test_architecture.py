@@ -32,7 +32,6 @@ SHARED_BY_BLUEPRINTS = {
     "languages",
     "navigation",
     "security",
-    "slow_senders",
 }
 NOT_IN_SERVICES = {"request", "session", "flash", "render_template", "g", "abort", "redirect", "url_for"}
 

@@ -1,6 +1,7 @@
 """Endpoints behind the real server, met by those who speak HTTP in bad faith: slow, huge, and ambiguous about where a request ends."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -125,6 +126,47 @@ def test_huge_headers_and_bodies_are_refused_before_anything_is_kept(talk: Talk)
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
     said = talk(request("POST /hooks/acme/echo/1 HTTP/1.1", "Transfer-Encoding: chunked"), *[chunk] * 17)
     assert said.startswith(b"HTTP/1.1 413") or said == b""  # it hangs up on who goes on sending
+
+
+def test_who_asks_without_a_pause_does_not_keep_others_waiting(port: int, talk: Talk) -> None:
+    """A thread stays with a busy connection, but not while somebody has none."""
+    asked = request("GET /hooks/acme/echo/busy HTTP/1.1").replace(b"Connection: close\r\n", b"")
+    over = threading.Event()
+    answers = [0, 0]
+
+    def ask_on(which: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            while not over.is_set():
+                connection.sendall(asked)
+                while b'"id":"busy"' not in connection.recv(65536):
+                    pass
+                answers[which] += 1
+
+    busy = [threading.Thread(target=ask_on, args=(which,)) for which in range(len(answers))]
+    for one in busy:
+        one.start()
+    try:
+        for _ in range(5):
+            assert b'"id":"other"' in talk(request("GET /hooks/acme/echo/other HTTP/1.1"))
+    finally:
+        over.set()
+        for one in busy:
+            one.join(30)
+    assert min(answers) > 1
+
+
+def test_slow_senders_do_not_keep_people_from_the_pages(port: int, talk: Talk) -> None:
+    """As many as the server has threads, one of them not even through with its head; each is let go."""
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    form = request("POST /sign-in HTTP/1.1", kind, "Content-Length: 1000", body=b"email=")
+    slow = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(2)]
+    for connection, beginning in zip(slow, (form, b"GET /sign-in HTTP/1.1\r\nX: "), strict=True):
+        connection.sendall(beginning)
+    assert talk(request("GET /sign-in HTTP/1.1"), until_s=60).startswith(b"HTTP/1.1 200")
+    told = [_all_of(connection) for connection in slow]
+    assert told[0].startswith(b"HTTP/1.1 408") and not told[1].startswith(b"HTTP/1.1 2"), told
+    for connection in slow:
+        connection.close()
 
 
 def test_slow_senders_do_not_keep_the_server_from_others(talk: Talk, port: int) -> None:

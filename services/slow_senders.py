@@ -1,4 +1,4 @@
-"""Requests whose body does not come in time lose their connection: the server's threads are few, and it would wait for ever."""
+"""Requests that do not arrive in time lose their connection: the server's threads are few, and one would wait for ever."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ LOOK_EVERY_S = 0.25
 
 
 class SlowSenders:
-    """One thread a process looks after all bodies under way, and ends when there are none."""
+    """One thread a process looks after all that is under way, and ends when there is nothing."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,27 +20,27 @@ class SlowSenders:
 
     @contextmanager
     def within(self, seconds: float, connection: socket.socket | None) -> Iterator[None]:
-        """Raises TimeoutError when the body was still under way by then; reading it failed or ended early meanwhile."""
+        """Raises TimeoutError when what is read inside was still under way by then; reading it failed or ended early meanwhile."""
         if connection is None:
             yield
             return
-        token = self._enter(time.monotonic() + seconds, connection)
+        self.watch(connection, seconds)
         try:
             yield
         finally:
-            if self._leave(token):
+            if self.is_late(connection):
                 raise TimeoutError
 
-    def _enter(self, due: float, connection: socket.socket) -> int:
+    def watch(self, connection: socket.socket, seconds: float) -> None:
         with self._lock:
-            token = id(connection)
-            self._due[token] = due, connection
+            self._due[id(connection)] = time.monotonic() + seconds, connection
             if not self._is_watching:
                 self._is_watching = True
                 threading.Thread(target=self._watch, name="slow-senders", daemon=True).start()
-        return token
 
-    def _leave(self, token: int) -> bool:
+    def is_late(self, connection: socket.socket) -> bool:
+        """No longer to be watched. Whether it was too late."""
+        token = id(connection)
         with self._lock:
             self._due.pop(token, None)
             was_cut = token in self._cut
@@ -61,3 +61,7 @@ class SlowSenders:
                     self._cut.add(token)
                     with suppress(OSError):  # gone by itself
                         connection.shutdown(socket.SHUT_RD)
+
+
+slow_senders = SlowSenders()
+"""This process's own."""
