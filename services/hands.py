@@ -36,6 +36,7 @@ class Hands:
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="run")
         self._lock = threading.Lock()
         self._waiting: dict[UUID, deque[tuple[UUID, Performer]]] = defaultdict(deque)
+        self._closed = False
         self._next_try = self._next_flush = 0.0
         self._engine_meters = EngineMeters(app.extensions["redis"])
         self.steward = Steward(app, self._stop, self._tick)
@@ -46,14 +47,17 @@ class Hands:
 
     def wait(self, tenant_id: UUID, execution_id: UUID, performer: Performer) -> None:
         with self._lock:
+            if self._closed:
+                return
             self._waiting[tenant_id].append((execution_id, performer))
         self.steward.wake()
 
     def close(self, drain_seconds: float) -> None:
         """Those who wait stay queued in the database, where a sweep finds them."""
         with self._lock:
+            self._closed = True
             self._waiting.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
         until = time.monotonic() + drain_seconds
         while self.steward.busy() and time.monotonic() < until:
             time.sleep(0.05)
@@ -81,8 +85,11 @@ class Hands:
         with self._lock:
             heads = [queue.popleft() for queue in self._waiting.values() if queue]
             self._waiting = defaultdict(deque, {tenant: queue for tenant, queue in self._waiting.items() if queue})
-        for execution_id, performer in heads:
-            self.perform(execution_id, performer)
+            for (
+                execution_id,
+                performer,
+            ) in heads:  # before anybody closes: the threads would refuse them, and end the steward
+                self.perform(execution_id, performer)
 
     def _stop(self, execution_id: str) -> None:
         engines_of(self._app).cancel(execution_id)

@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from services import claims, steward
+from services.hands import Hands
 from services.steward import Steward
 
 
@@ -57,3 +58,14 @@ def test_a_thread_that_has_ended_is_begun_again_with_the_next_run(app: Flask) ->
     with watch.watching(uuid4()):
         assert ticked.wait(20)
     watch.close()
+
+
+def test_who_must_wait_while_the_process_ends_is_left_to_the_sweep(app: Flask) -> None:
+    closing, performed = Hands(app), list[object]()
+    with closing.steward.watching(uuid4()):  # a run that is let end
+        closing._closed = True
+        closing._threads.shutdown(wait=False)
+        closing.wait(uuid4(), uuid4(), performed.append)
+        closing._tick()
+    closing.close(0)
+    assert performed == []
