@@ -64,13 +64,11 @@ class Compiler:
 
 def unfit(source: Source, limits: Limits) -> ScriptError | None:
     """Why a source cannot even be sent to an engine."""
-    try:
-        size = len(source.text.encode())
-    except UnicodeEncodeError:
+    if source.size is None:
         return ScriptError.of("SYNTAX_ERROR", "SyntaxError: the source holds half a character (a lone surrogate)")
-    if size > limits.max_source_bytes:
+    if source.size > limits.max_source_bytes:
         return ScriptError.of(
-            "INVALID_INPUT", f"the source has {size} bytes; at most {limits.max_source_bytes} are allowed"
+            "INVALID_INPUT", f"the source has {source.size} bytes; at most {limits.max_source_bytes} are allowed"
         )
     return None
 

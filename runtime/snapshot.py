@@ -37,7 +37,12 @@ def install(library: Any, names: str) -> bool:
 def _taken_elsewhere(library: Any, names: str) -> bytes | None:
     """By a process that ends with it: this one stays without an isolate, and lives whatever happens there."""
     reader, writer = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        return None
     if pid == 0:
         os.close(reader)
         signal.alarm(_PATIENCE_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from runtime.errors import ScriptError
@@ -22,11 +22,23 @@ class Source:
         """SHA-256 of name and text; surrogates are hashed too, although no engine will take them."""
         return hashlib.sha256(f"{self.name}\0{self.text}".encode("utf-8", "surrogatepass")).hexdigest()
 
+    @cached_property
+    def size(self) -> int | None:
+        """In bytes; None for text that is none (half a character)."""
+        try:
+            return len(self.text.encode())
+        except UnicodeEncodeError:
+            return None
+
     @classmethod
     def of(cls, source: str | Source, name: str | None = None) -> Source:
-        if isinstance(source, Source):
-            return source
-        return cls(source, _printable(name)) if name else cls(source)
+        return source if isinstance(source, Source) else _known(source, _printable(name) if name else "script.js")
+
+
+@lru_cache(maxsize=64)
+def _known(text: str, name: str) -> Source:
+    """A script that runs again need not be hashed again."""
+    return Source(text, name)
 
 
 def _printable(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runtime import Runtime
 from runtime.nursery import Zygote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,11 +94,17 @@ def test_isolates_share_neither_chance_nor_state() -> None:
             "snapshot._PATIENCE_S = 1; import time; snapshot._take = lambda *_: time.sleep(30)", id="it hangs"
         ),
         pytest.param("snapshot._protect = lambda *_: False", id="memory that stays locked"),
+        pytest.param("import os; os.fork = lambda: os.kill(2**22 + 1, 0)", id="no process to be had"),
     ],
 )
 def test_without_a_snapshot_everything_works_all_the_same(before: str) -> None:
     installed, origins, seen = told("typeof console.log + typeof eval + typeof Atomics", before)
     assert (installed, origins, seen) == (False, [False, False], ["functionundefinedundefined"] * 2)
+
+
+def test_runs_do_not_draw_the_same_numbers(runtime: Runtime) -> None:
+    """Engines cannot reach the system's source of chance."""
+    assert len({runtime.execute("return Math.random()").value for _ in range(20)}) == 20
 
 
 def test_the_engines_here_come_from_a_snapshot(caplog: pytest.LogCaptureFixture) -> None:
