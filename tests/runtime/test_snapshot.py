@@ -102,9 +102,9 @@ def test_without_a_snapshot_everything_works_all_the_same(before: str) -> None:
     assert (installed, origins, seen) == (False, [False, False], ["functionundefinedundefined"] * 2)
 
 
-def test_runs_do_not_draw_the_same_numbers(runtime: Runtime) -> None:
+def test_runs_do_not_draw_the_same_numbers(rt: Runtime) -> None:
     """Engines cannot reach the system's source of chance."""
-    assert len({runtime.execute("return Math.random()").value for _ in range(20)}) == 20
+    assert len({rt.execute("return Math.random()").value for _ in range(20)}) == 20
 
 
 def test_the_engines_here_come_from_a_snapshot(caplog: pytest.LogCaptureFixture) -> None:
