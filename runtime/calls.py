@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from runtime.errors import HOST_FAILURE, HostError
 from runtime.limits import Limits
@@ -114,7 +115,7 @@ class Calls:
             raise ProtocolError("malformed host call")
         self._last_id = call_id = int(head[1])
         name = decode(head[2])
-        function = self._host.get(name)
+        function = self._function(name)
         if function is None:
             raise ProtocolError("call of a name that is not bound")
         if self.made >= self._limits.max_api_calls:
@@ -127,6 +128,13 @@ class Calls:
         call = HostCall(name, self._execution_id, self.deadline, self._cancelled)
         args = _arguments(request[head.end() : -1])
         self._take_turn(lambda: self._serve(call_id, call, function, args))
+
+    def _function(self, name: str) -> HostFunction | None:
+        """One that cannot be made fails like one that cannot be done: the conversation with the engine goes on."""
+        try:
+            return self._host.get(name)
+        except Exception as error:
+            return partial(_fail, error)
 
     def cancel(self) -> None:
         """Accept no further calls and tell those under way to stop."""
@@ -230,6 +238,10 @@ def _arguments(text: bytes) -> list[Any] | None:
     if not isinstance(args, list):
         raise ProtocolError("malformed host call")
     return args
+
+
+def _fail(error: Exception, *_: object) -> NoReturn:
+    raise error
 
 
 def _failure(error: HostError) -> bytes:

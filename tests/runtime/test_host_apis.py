@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from runtime import Runtime
-from runtime.host import HOST_APIS
+from runtime import HostError, Runtime
+from runtime.host import HOST_APIS, AllApis, HostApi
 from services import typings
 
 # Bound, but offered to scripts under another name by the prelude.
@@ -80,3 +80,20 @@ def test_all_but_what_the_engine_answers_itself_is_a_host_call() -> None:
         "sdk.db.queryOne"
     }
     assert calls - reachable - short_forms == set()
+
+
+def test_what_cannot_be_granted_fails_its_calls_and_nothing_else(rt: Runtime) -> None:
+    def bind(api: HostApi) -> dict[str, Any]:
+        if api.name == "http":
+            raise TimeoutError("a proxy that is not there")
+        if api.name == "db":
+            raise HostError("HOST_UNAVAILABLE", "The database does not answer")
+        return {"get": lambda key: f"{key}!"}
+
+    source = """
+        const told = [];
+        for (const call of [() => sdk.http.get("https://a.test"), () => sdk.db.query("SELECT 1"), () => sdk.secrets.get("k")])
+            try { told.push(await call()) } catch (error) { told.push(error.code) }
+        return told;
+    """
+    assert rt.execute(source, host=AllApis(bind)).value == ["RUNTIME_ERROR", "HOST_UNAVAILABLE", "k!"]
