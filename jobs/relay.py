@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 # Between two looks. What arrives meanwhile goes together: tiny batches cost more than this little waiting.
 LOOK_EVERY_S = 0.03
-IDLE_AFTER_S, IDLE_LOOK_EVERY_S = 10.0, 0.06
+# Where nothing has come for a while, and where workers have plenty to do: what comes in a crowd is handed over in larger batches.
+IDLE_AFTER_S, SELDOM_LOOK_EVERY_S = 10.0, 0.06
 LONGEST_BACKOFF_S = 5.0
 # Runs of one tenant that were handed over and not yet begun.
 AHEAD_PER_TENANT = 50
@@ -42,6 +43,7 @@ class Relay:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._busy_at = time.monotonic()
+        self._is_well_ahead = False
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="relay", daemon=True)
@@ -56,9 +58,19 @@ class Relay:
         """One look: how many runs were handed over."""
         with self._app.app_context():
             tenants = outbox.waiting_tenants()
-            rooms = {tenant: room for tenant in tenants if (room := self._room(tenant)) > 0}
+            rooms = {tenant: self._room(tenant) for tenant in tenants}
+            self._is_well_ahead = bool(rooms) and max(rooms.values()) <= AHEAD_PER_TENANT // 2
+            rooms = {tenant: room for tenant, room in rooms.items() if room > 0}
             claimed = outbox.claim(rooms) if rooms else []
             return self._hand_over(claimed) if claimed else 0
+
+    def pause(self, took_s: float = 0.0, failures: int = 0) -> float:
+        """Until the next look."""
+        if failures:
+            return min(LONGEST_BACKOFF_S, 0.2 * 2.0 ** min(failures, 10))
+        idle = time.monotonic() - self._busy_at > IDLE_AFTER_S
+        usual = SELDOM_LOOK_EVERY_S if idle or self._is_well_ahead else LOOK_EVERY_S
+        return max(usual - took_s, took_s)  # at most half of the time
 
     def _work(self) -> None:
         failures = 0
@@ -71,13 +83,7 @@ class Relay:
             except (RedisError, SQLAlchemyError):
                 failures += 1
                 log.exception("nothing could be handed over, %d times in a row", failures)
-            self._stopping.wait(self._pause(time.monotonic() - began, failures))
-
-    def _pause(self, took_s: float, failures: int) -> float:
-        if failures:
-            return min(LONGEST_BACKOFF_S, 0.2 * 2.0 ** min(failures, 10))
-        idle = time.monotonic() - self._busy_at > IDLE_AFTER_S
-        return max((IDLE_LOOK_EVERY_S if idle else LOOK_EVERY_S) - took_s, took_s)  # at most half of the time
+            self._stopping.wait(self.pause(time.monotonic() - began, failures))
 
     def _room(self, tenant_id: UUID) -> int:
         ahead = self._ahead[tenant_id]

@@ -48,6 +48,21 @@ def test_a_relay_hands_over_a_little_of_each_tenant_in_turns(app: Flask, enter, 
     assert relay.turn() == 0, "nobody has begun any of them"
 
 
+def test_a_relay_looks_less_often_while_workers_have_plenty_to_do(
+    app: Flask, enter, alice: Person, charlie: Person
+) -> None:
+    fill(enter(alice), AHEAD_PER_TENANT + 30)
+    relay = Relay(app)
+    relay.turn()
+    usual = relay.pause()
+    relay.turn()
+
+    assert relay.pause() > usual
+    fill(enter(charlie), 1)
+    relay.turn()
+    assert relay.pause() == usual, "somebody else has come"
+
+
 def test_two_relays_never_hand_over_the_same_run(app: Flask, enter, alice: Person) -> None:
     fill(enter(alice), 30)
 
