@@ -5,6 +5,7 @@ A slot is held under the run's id (or a name of its process) until it ends, or u
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, cast
@@ -99,11 +100,14 @@ def free_lost(tenant_id: UUID, script_id: UUID, execution_id: UUID, holder: str)
 
 def free(slots: Sequence[tuple[UUID, UUID, str]], connection: "Redis") -> None:
     """Slots given as tenant, script, name."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for tenant_id, script_id, name in slots:
+        for key in _keys(tenant_id, script_id):
+            names[key].append(name)
     try:
         steps = connection.pipeline(transaction=False)
-        for tenant_id, script_id, name in slots:
-            for key in _keys(tenant_id, script_id):
-                steps.zrem(key, name)
+        for key, named in names.items():
+            steps.zrem(key, *named)
         steps.execute()
     except RedisError:
         log.warning("a slot stays taken until its lease ends: Redis does not answer")
