@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from models.clock import utcnow
 from models.ids import uuid7
+from models.together import OurSession
 
 __all__ = ["Base", "Created", "Identified", "Json", "Timestamped", "UtcDateTime", "db", "utcnow"]
 
@@ -70,4 +71,6 @@ class Timestamped(Created):
 
 
 # We bring our own session rules (models/tenancy.py) and our own names for tables.
-db = SQLAlchemy(metadata=Base.metadata, disable_autonaming=True, session_options={"expire_on_commit": False})
+db = SQLAlchemy(
+    metadata=Base.metadata, disable_autonaming=True, session_options={"expire_on_commit": False, "class_": OurSession}
+)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from models.base import db
 from models.script import Script
+from models.together import together
 from services import endpoint_paths, endpoints, scripts, wiring
 from services.bundles.archives import Files
 from services.bundles.documents import SETTINGS, document, parsed
@@ -138,19 +140,23 @@ def _compare(item: Item, script: Script | None) -> None:
 
 
 def carry_out(actor: Principal, planned: Plan, note: str = "") -> None:
-    """Script by script; what is unchanged is not touched. Raises Conflict when anything of the plan has a problem."""
+    """All of it or nothing; what is unchanged is not touched. Raises Conflict when anything of the plan has a problem."""
     if not planned.can_be_carried_out:
         raise Conflict("Nothing was imported: part of it cannot be.")
-    for item in planned.items:
-        if item.action == "unchanged":
-            continue
-        changes = _changes(item.about, item.source)
-        if item.script_id is None:
-            item.script_id = scripts.create(actor, changes, note).id
-        else:
-            scripts.save(actor, item.script_id, changes, note=note)
-        if "triggers" in item.about:
-            reconcile(actor, item.script_id, item.about["triggers"])
+    with together(db.session):
+        for item in planned.items:
+            if item.action != "unchanged":
+                _bring_in(actor, item, note)
+
+
+def _bring_in(actor: Principal, item: Item, note: str) -> None:
+    changes = _changes(item.about, item.source)
+    if item.script_id is None:
+        item.script_id = scripts.create(actor, changes, note).id
+    else:
+        scripts.save(actor, item.script_id, changes, note=note)
+    if "triggers" in item.about:
+        reconcile(actor, item.script_id, item.about["triggers"])
 
 
 # --- an uploaded file waits for its owner's yes ---------------------------------------------------------

@@ -318,3 +318,28 @@ def test_two_scripts_of_one_import_cannot_have_the_same_address(alices: Principa
 
     planned = bundles.plan(alices, {**files("first", "orders/:id"), **files("second", "orders/:order")})
     assert [item.action for item in planned.items] == ["create", "refused"]
+
+
+def test_an_import_that_fails_in_its_middle_leaves_nothing(
+    script: Any, alices: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one(name: str) -> Files:
+        document = {"format": 1, "name": name, "triggers": {"schedules": [{"cron": "0 9 * * *"}]}}
+        return {f"{name}/script.js": b"return 1", f"{name}/script.json": json.dumps(document).encode()}
+
+    changed = {path: content.replace(b"region", b"place") for path, content in exported(alices).items()}
+    planned = bundles.plan(alices, {**changed, **one("A new one"), **one("Taken meanwhile")})
+    assert planned.can_be_carried_out
+    scripts.create(alices, Changes(name="Taken meanwhile", source="return 2"))
+    with pytest.raises(Conflict):
+        bundles.carry_out(alices, planned)
+    assert scripts.by_name(alices, "Taken meanwhile").source == "return 2"
+    assert scripts.by_name(alices, script.name).source == SOURCE
+    with pytest.raises(NotFound):
+        scripts.by_name(alices, "A new one")
+
+    again = bundles.plan(alices, {**changed, **one("A new one")})
+    bundles.carry_out(alices, again)
+    db.session.rollback()  # what was not committed would be gone
+    assert "place" in scripts.by_name(alices, script.name).source
+    assert len(schedules.listed(alices, scripts.by_name(alices, "A new one").id)) == 1
