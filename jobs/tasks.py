@@ -25,14 +25,15 @@ from services.calls import Call
 from services.hands import hands
 from services.performing import conclude
 from services.performing import ended as ended_of
-from services.policies.concurrency import leave
+from services.policies.concurrency import leave, most_at_once
 from services.policies.concurrency import take as take_slots
 from services.queue import HandedOver
 from services.wiring import settings
 
 log = logging.getLogger(__name__)
 
-# Between two turns of the clerk. What ends and what may begin meanwhile shares a transaction.
+# Between two turns of the clerk. What ends and what may begin meanwhile shares a transaction. It rests no longer while half of
+# the threads may have nothing to do.
 TURN_EVERY_S = 0.02
 
 
@@ -50,7 +51,7 @@ class Dispatcher:
         self._ready: SimpleQueue[tuple[HandedOver, Call, ExitStack] | None] = SimpleQueue()
         self._ended: list[tuple[Ended, ExitStack]] = []
         self._most = self._free = threads
-        self._stopping = False
+        self._stopping = self._is_resting = False
         self._changed = threading.Condition()  # the clerk alone waits for it: whoever wakes all wakes them for nothing
         names = [*(f"worker-{n}" for n in range(threads)), "clerk"]
         works = [*([self._work] * threads), self._keep_books]
@@ -64,7 +65,7 @@ class Dispatcher:
         with self._changed:
             for run in runs:
                 self._waiting.add(run)
-            self._changed.notify()
+            self._wake_clerk()
 
     def close(self, drain_seconds: float) -> None:
         """What runs may finish; what waits is given back for another worker."""
@@ -87,7 +88,7 @@ class Dispatcher:
             began = time.monotonic()
             with self._changed:
                 ended, self._ended = self._ended, []
-                taken = self._take()
+                taken = self._take(ended)
             try:
                 if ended or taken:
                     self._turn(ended, taken)
@@ -96,23 +97,45 @@ class Dispatcher:
                 failures += 1
                 log.exception("the database did not take what workers did; it is asked again")
                 self._undo(ended, taken)
-            pause = min(2.0, 0.1 * 2.0 ** min(failures, 5)) if failures else TURN_EVERY_S - (time.monotonic() - began)
-            time.sleep(max(0.0, pause))
+            if failures:
+                time.sleep(min(2.0, 0.1 * 2.0 ** min(failures, 5)))
+            else:
+                self._rest(TURN_EVERY_S - (time.monotonic() - began))
         for _ in range(self._most):
             self._ready.put(None)
 
     def _has_work(self) -> bool:
         """Waits until there is some; False when everything is done and the process ends."""
         with self._changed:
-            while not self._ended and not (self._free and len(self._waiting) and not self._stopping):
+            while not self._ended and not (self._free > 0 and len(self._waiting) and not self._stopping):
                 if self._stopping and self._free == self._most:
                     return False
                 self._changed.wait(LOOK_AGAIN_S)
             return True
 
-    def _take(self) -> list[HandedOver]:
+    def _rest(self, seconds: float) -> None:
+        """Being woken by every run would cost more than it is worth, so only who sees much to do wakes the clerk."""
+        with self._changed:
+            self._is_resting = True
+            self._changed.wait_for(self._has_much_to_do, max(0.0, seconds))
+            self._is_resting = False
+
+    def _has_much_to_do(self) -> bool:
+        is_much = len(self._ended) >= self._most // 2 or (bool(self._ended) and self._free == self._most)
+        return self._stopping or (is_much and len(self._waiting) > 0)
+
+    def _wake_clerk(self) -> None:
+        if not self._is_resting or self._has_much_to_do():
+            self._changed.notify()
+
+    def _take(self, ended: list[tuple[Ended, ExitStack]]) -> list[HandedOver]:
+        """One for each free thread, and as many again as just ended: threads have something to go on with while the clerk
+        turns, and where runs take long, nothing is held up behind them."""
+        for one, _ in ended:
+            self._waiting.left(_handed_over(one.call))
         taken: list[HandedOver] = []
-        while len(taken) < self._free and not self._stopping:
+        room = self._free + min(len(ended), self._most)
+        while len(taken) < room and not self._stopping:
             run = self._waiting.next(time.monotonic())
             if run is None:
                 break
@@ -137,15 +160,18 @@ class Dispatcher:
                 if run[2] in full:
                     self._wait_again(run, full[run[2]])
                 elif call := ours.pop(run[2], None):
+                    self._waiting.allow(run, *most_at_once(call))
                     watch = ExitStack()
                     watch.enter_context(steward.watching(call.execution_id))
                     self._ready.put((run, replace(call, holds_slots=True), watch))
                 else:
                     self._free += 1  # somebody else has it, or nobody should
+                    self._waiting.left(run)
 
     def _wait_again(self, run: HandedOver, whose: str) -> None:
         """Its turn had not come: it keeps its place, and no attempt is burnt."""
         self._free += 1
+        self._waiting.left(run)
         if not self._stopping:
             self._waiting.add_first(run)
             self._waiting.is_full(run[1] if whose == "script" else run[0], time.monotonic())
@@ -154,7 +180,10 @@ class Dispatcher:
         with self._changed:
             self._ended = ended + self._ended
             self._free += len(taken)
+            for one, _ in ended:
+                self._waiting.took(_handed_over(one.call))
             for run in reversed(taken):
+                self._waiting.left(run)
                 self._waiting.add_first(run)
 
     # ---- The others. ----
@@ -172,8 +201,10 @@ class Dispatcher:
                 watch.close()
             with self._changed:
                 self._free += 1
+                if not left_to_clerk:
+                    self._waiting.left(run)
                 self._waiting.has_room(run[0], run[1])
-                self._changed.notify()
+                self._wake_clerk()
 
     def _perform(self, call: Call, watch: ExitStack) -> bool:
         """Whether the clerk writes its end, with others; failures are concluded here, for they have consequences."""
@@ -186,6 +217,10 @@ class Dispatcher:
         with as_tenant(db.session, call.tenant_id):
             conclude(call, values)
         return False
+
+
+def _handed_over(call: Call) -> HandedOver:
+    return call.tenant_id, call.script_id, call.execution_id
 
 
 def _conclude_alone(one: Ended) -> None:

@@ -1,21 +1,29 @@
 """Whose turn it is: the runs that a worker holds and has not begun."""
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from uuid import UUID
 
 from services.queue import HandedOver
 
 # Somebody in another process may have made room: how soon to look again.
 LOOK_AGAIN_S = 0.25
+MANY = 1_000
+MOST_KNOWN = 10_000
 
 
 class Waiting:
-    """Runs that wait for a thread: tenants take turns, and a script or tenant that is full lets the others pass."""
+    """Runs that wait for a thread: tenants take turns, and a script or tenant that is full lets the others pass.
+
+    How many may go on at once is decided elsewhere, for all processes together; what is taken from here beyond that could
+    only be given back.
+    """
 
     def __init__(self) -> None:
         self._tenants: OrderedDict[UUID, deque[HandedOver]] = OrderedDict()
         self._held: set[UUID] = set()  # a run that is handed over again while it waits here, waits once
         self._full: dict[UUID, float] = {}  # script or tenant: when to try again
+        self._taken: Counter[UUID] = Counter()  # of a script, of a tenant: how many
+        self._most: dict[UUID, int] = {}  # likewise, where it is known
 
     def __len__(self) -> int:
         return sum(map(len, self._tenants.values()))
@@ -30,6 +38,22 @@ class Waiting:
             self._held.add(run[2])
             self._tenants.setdefault(run[0], deque()).appendleft(run)
 
+    def allow(self, run: HandedOver, of_script: int, of_tenant: int) -> None:
+        """How many of its script and of its tenant may go on at once."""
+        if len(self._most) > MOST_KNOWN:
+            self._most.clear()
+        self._most[run[1]], self._most[run[0]] = of_script, of_tenant
+
+    def took(self, run: HandedOver) -> None:
+        self._taken.update(run[:2])
+
+    def left(self, run: HandedOver) -> None:
+        """What was taken is over, or did not begin."""
+        for whose in run[:2]:
+            self._taken[whose] -= 1
+            if self._taken[whose] <= 0:
+                del self._taken[whose]
+
     def is_full(self, whose: UUID, now: float) -> None:
         self._full[whose] = now + LOOK_AGAIN_S
 
@@ -40,7 +64,7 @@ class Waiting:
     def next(self, now: float) -> HandedOver | None:
         self._full = {whose: until for whose, until in self._full.items() if until > now}
         for tenant_id, runs in list(self._tenants.items()):
-            found = None if tenant_id in self._full else self._first(runs)
+            found = self._first(runs) if self._has_place(tenant_id) else None
             if found:
                 self._tenants.move_to_end(tenant_id)
                 if not runs:
@@ -56,8 +80,12 @@ class Waiting:
 
     def _first(self, runs: deque[HandedOver]) -> HandedOver | None:
         for run in runs:
-            if run[1] not in self._full:
+            if self._has_place(run[1]):
                 runs.remove(run)
                 self._held.discard(run[2])
+                self.took(run)
                 return run
         return None
+
+    def _has_place(self, whose: UUID) -> bool:
+        return whose not in self._full and self._taken[whose] < self._most.get(whose, MANY)

@@ -59,6 +59,19 @@ def test_a_full_script_lets_others_of_its_tenant_pass() -> None:
     assert in_order(waiting) == crowd
 
 
+def test_no_more_is_taken_than_may_go_on_at_once() -> None:
+    waiting, busy, other = Waiting(), uuid4(), uuid4()
+    crowd, free = [run(ACME, busy) for _ in range(5)], [run(ACME, other) for _ in range(3)]
+    for one in (*crowd, *free):
+        waiting.add(one)
+    first = waiting.next(0)
+    waiting.allow(first, 2, 4)
+
+    assert [first, *in_order(waiting)] == [*crowd[:2], *free[:2]], "two of the script, four of the tenant"
+    waiting.left(first)
+    assert in_order(waiting) == [crowd[2]]
+
+
 def test_a_full_tenant_waits_and_is_looked_at_again() -> None:
     waiting, mine = Waiting(), run(ACME)
     waiting.add(mine)
