@@ -14,6 +14,9 @@ from werkzeug.serving import make_server
 from tests.conftest import PASSWORD, Person
 from tools.setup.browser import find_chromium
 
+# Several browsers may share the machine, and waiting longer costs nothing when all is well.
+PATIENCE_MS = 40_000
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
@@ -22,8 +25,7 @@ def browser() -> Iterator[Browser]:
         _no_chromium()
     # Chromium's own sandbox does not work for root, and not in most containers; it only ever meets our pages here.
     arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-    # Several browsers may share the machine, and waiting longer costs nothing when all is well.
-    expect.set_options(timeout=40_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield opened
@@ -37,6 +39,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def make(**context_options: Any) -> Page:
         contexts.append(browser.new_context(**context_options))
+        contexts[-1].set_default_timeout(PATIENCE_MS)
         return contexts[-1].new_page()
 
     yield make
