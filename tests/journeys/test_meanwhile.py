@@ -137,6 +137,20 @@ def test_what_is_changed_while_a_filter_is_looked_at_is_looked_at_too(
     expect(page.get_by_label("Value", exact=True)).to_have_value("100")
 
 
+def test_of_two_conditions_the_one_that_was_not_removed_remains(page: Page, script: Script) -> None:
+    page.goto(f"/scripts/{script.id}/subscriptions/new?type=order.created")
+    fields, operators = page.get_by_label("Field"), page.get_by_label("Operator")
+    for count in (1, 2):
+        page.get_by_role("button", name="Condition", exact=True).click()
+        expect(fields).to_have_count(count)
+    fields.first.fill("data.total")
+    operators.first.select_option("gte")
+    page.get_by_role("button", name="Remove this condition").first.click()
+    expect(fields).to_have_count(1)
+    expect(fields).not_to_have_value("data.total")
+    expect(operators).to_have_value("eq")
+
+
 def test_a_filter_that_was_only_looked_at_is_not_left_by_accident(page: Page, script: Script) -> None:
     asked = list[str]()
 

@@ -18,3 +18,13 @@ document.addEventListener('htmx:before:response', (event) => {
 document.addEventListener('htmx:finally:request', ({ detail: { ctx } }) => {
   if (isOld(ctx)) document.getElementById(ID)?.dispatchEvent(new Event('change'));
 });
+
+// A button changes which lines there are, and htmx leaves a field that was typed into as it is, whichever line it now belongs to.
+document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
+  if (!isOurs(ctx) || isLook(ctx) || isOld(ctx)) return;
+  const form = document.getElementById(ID);
+  const { activeElement: typing } = document;
+  const { value } = typing;
+  form.reset(); // what the server says
+  if (typing.form === form && typing.matches('input, textarea')) typing.value = value;
+});
