@@ -85,10 +85,8 @@ class Hands:
         with self._lock:
             heads = [queue.popleft() for queue in self._waiting.values() if queue]
             self._waiting = defaultdict(deque, {tenant: queue for tenant, queue in self._waiting.items() if queue})
-            for (
-                execution_id,
-                performer,
-            ) in heads:  # before anybody closes: the threads would refuse them, and end the steward
+            # Before anybody closes: the threads would refuse them then, and end the steward.
+            for execution_id, performer in heads:
                 self.perform(execution_id, performer)
 
     def _stop(self, execution_id: str) -> None:
