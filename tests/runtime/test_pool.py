@@ -17,10 +17,13 @@ from runtime.nursery import Nursery
 
 
 def settle(condition: object, seconds: float = 10.0) -> bool:
+    """Whether it comes true in time. What was true once need not stay so."""
     until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:  # type: ignore[operator]
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > until:
+            return False
         time.sleep(0.02)
-    return bool(condition())  # type: ignore[operator]
+    return True
 
 
 def in_thread(work: object) -> threading.Thread:
