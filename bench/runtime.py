@@ -51,17 +51,17 @@ print(json.dumps(times))
 # All that a prepared run is spared, without pool, process or frames: isolate, prelude, SDK, compilation, run.
 UNPREPARED = """
 import json, sys, threading, time
-from runtime import driver, zygote
+from runtime import driver, snapshot, zygote
 from runtime.chamber import VALUE, Chamber
-source = sys.stdin.read()
+source, names = sys.stdin.read(), '["bench.echo"]'
 settings = '{"maxOutput":1000,"maxCall":1000,"maxCalls":1,"maxLine":1000,"timeout":1000,"context":{"input":null}}'.encode()
 library = driver.start(zygote.FLAGS)
-first, taken = Chamber(library), []  # what isolates share stays made, as it does in an engine
+snapshot.install(library, names)
+first, taken = Chamber(library, names), []  # what isolates share stays made, as it does in an engine
 for at in range(20):
     done = threading.Event()
     born = time.perf_counter()
-    chamber = Chamber(library)
-    chamber.furnish('["bench.echo"]')
+    chamber = Chamber(library, names)
     chamber.heard = lambda operation, text: done.set() if operation == VALUE else None
     chamber.compile(f"{source}//{at}", "script.js")
     chamber.tell(settings, lambda failure: None)
