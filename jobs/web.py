@@ -103,7 +103,7 @@ class AttentiveWorker(ThreadWorker):
         return stays_open
 
     def handle_request(self, req: Any, conn: TConn) -> object:
-        slow_senders.is_late(conn.sock)  # its head has arrived
+        slow_senders.unwatch(conn.sock)  # its head has arrived
         return super().handle_request(req, conn)
 
     def _handle_one(self, conn: TConn) -> object:
@@ -111,7 +111,7 @@ class AttentiveWorker(ThreadWorker):
         try:
             return super().handle(conn)
         finally:
-            slow_senders.is_late(conn.sock)
+            slow_senders.unwatch(conn.sock)
 
     def _follows(self, conn: TConn) -> bool:
         if self._unattended or not self.alive:

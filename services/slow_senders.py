@@ -28,7 +28,7 @@ class SlowSenders:
         try:
             yield
         finally:
-            if self.is_late(connection):
+            if self.unwatch(connection):
                 raise TimeoutError
 
     def watch(self, connection: socket.socket, seconds: float) -> None:
@@ -38,8 +38,8 @@ class SlowSenders:
                 self._is_watching = True
                 threading.Thread(target=self._watch, name="slow-senders", daemon=True).start()
 
-    def is_late(self, connection: socket.socket) -> bool:
-        """No longer to be watched. Whether it was too late."""
+    def unwatch(self, connection: socket.socket) -> bool:
+        """Whether it was too late."""
         token = id(connection)
         with self._lock:
             self._due.pop(token, None)

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from models import Script, db
 from models.tenancy import as_tenant
 from services import process, scripts
 from services.scripts import Changes
 from tests.conftest import PASSWORD, Person
+from tests.support.held import Held
 
 pytestmark = pytest.mark.browser
 # The heart of the day is tried on both; what concerns the browser alone need not be.
@@ -233,12 +234,11 @@ def test_a_decision_made_while_a_save_is_under_way_counts(
     author.save()
     button = author.page.get_by_role("button", name="Save and disable")
     expect(button).to_be_visible()
-    held = list[Route]()
-    author.page.route(f"**/scripts/{script.id}", lambda route: route.continue_() if held else held.append(route))
-    with author.page.expect_request(f"**/scripts/{script.id}"):
-        author.save()
+    held = Held(author.page, f"**/scripts/{script.id}")
+    author.save()
+    held.expect(1)
     button.click()
-    held[0].continue_()
+    held.let_go()
     author.expect_version(2)
     expect(author.page.locator("#script-head")).to_contain_text("Disabled")
 
@@ -248,14 +248,13 @@ def test_what_is_saved_while_a_save_is_under_way_is_saved_too(
     sit_down: Callable[..., Author], alice: Person, script: Script
 ) -> None:
     author = sit_down(alice).open(f"/scripts/{script.id}")
-    held = list[Route]()
-    author.page.route(f"**/scripts/{script.id}", lambda route: route.continue_() if held else held.append(route))
+    held = Held(author.page, f"**/scripts/{script.id}")
     author.write("return 1;")
-    with author.page.expect_request(f"**/scripts/{script.id}"):
-        author.save()
+    author.save()
+    held.expect(1)
     author.write("return 2;")
     author.save()
-    held[0].continue_()
+    held.let_go()
     author.expect_version(3)
     expect(author.page.locator("[data-unsaved]")).to_be_hidden()
 

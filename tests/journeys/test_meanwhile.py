@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from models import Script, db
 from models.tenancy import as_tenant
 from services import events, process, scripts
 from services.scripts import Changes
 from tests.conftest import Person
+from tests.support.held import Held
 
 pytestmark = pytest.mark.browser
 
@@ -31,32 +32,6 @@ def script(app: Flask, alice: Person) -> Iterator[Script]:
 @pytest.fixture
 def page(signed_in: Callable[..., Page], alice: Person) -> Page:
     return signed_in(alice, locale="en")
-
-
-class Held:
-    """Requests to addresses like this wait until they are let go."""
-
-    def __init__(self, page: Page, pattern: str) -> None:
-        self.page, self.waiting, self.is_open = page, list[Route](), False
-        page.route(pattern, self._arrived)
-
-    def _arrived(self, route: Route) -> None:
-        if self.is_open:
-            route.continue_()
-        else:
-            self.waiting.append(route)
-
-    def expect(self, count: int) -> None:
-        for _ in range(800):
-            if len(self.waiting) == count:
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"{len(self.waiting)} requests, not {count}")
-
-    def let_go(self) -> None:
-        self.is_open = True
-        for route in self.waiting:
-            route.continue_()
 
 
 def test_a_page_that_has_arrived_takes_keys_at_once(page: Page, script: Script) -> None:
