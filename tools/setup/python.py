@@ -88,11 +88,12 @@ def _bring_uv() -> None:
 
 
 def _find_pip() -> list[str | Path]:
-    """A pip to install uv with: this Python's, a private one, Debian's."""
+    """A pip to install uv with: this Python's, that of another on the path, a private one, Debian's."""
     own: list[str | Path] = [sys.executable, "-m", "pip"]
     private = STATE / "pip"
-    if _works(own):
-        return own
+    for python in (sys.executable, "python3.11", "python3"):
+        if _works([python, "-m", "pip", "--version"]):
+            return [python, "-m", "pip"]
     if importlib.util.find_spec("ensurepip") and _works([sys.executable, "-m", "venv", "--clear", private]):
         return [private / "bin/python", "-m", "pip"]
     say("this Python has neither pip nor ensurepip")
@@ -105,7 +106,10 @@ def _find_pip() -> list[str | Path]:
 
 
 def _works(command: list[str | Path]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def _version(uv: str) -> tuple[int, ...]:
