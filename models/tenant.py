@@ -1,4 +1,5 @@
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Select, String, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -23,6 +24,11 @@ class Tenant(Identified, Timestamped, Base):
     @staticmethod
     def by_slug(slug: str) -> Select["Tenant"]:
         return select(Tenant).where(Tenant.slug == slug.lower())
+
+    @staticmethod
+    def held(tenant_id: UUID) -> Select[UUID]:
+        """Whoever asks for the same waits until this transaction ends; all else of the tenant goes on."""
+        return select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True)
 
     @staticmethod
     def listed() -> Select["Tenant"]:

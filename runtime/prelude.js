@@ -96,7 +96,8 @@
       super(message === undefined ? `retry after ${text(seconds)} s` : message);
       define(this, 'name', 'RetryAfter');
       const wait = toNumber(seconds);
-      const after = wait >= 0 && wait < 1e9 ? wait : 0;
+      // Infinity is no JSON; whoever decides has a lower bound of its own. NaN says later, and not when.
+      const after = wait === wait ? max(0, min(wait, 1e9)) : null;
       weakSet(marks, this, freeze({ __proto__: null, retryable: true, details: { __proto__: null, retry_after: after } }));
     }
   }

@@ -15,7 +15,7 @@ from models.event import Event
 from models.execution import Execution
 from models.script import Script
 from models.subscription import Subscription
-from services import filters, recording, retention
+from services import event_types, filters, recording, retention
 from services.errors import NotFound
 from services.filter_index import patterns
 from services.granted.facts import MAX_DEPTH
@@ -49,7 +49,7 @@ def page(actor: Principal, wanted: Filters, cursor: str = "", limit: int = 50) -
     if wanted.type:
         begins = wanted.type.removesuffix("*")
         query = query.where(
-            Event.type.startswith(begins, autoescape=True) if begins != wanted.type else Event.type == wanted.type
+            event_types.begins_with(Event.type, begins) if begins != wanted.type else Event.type == wanted.type
         )
     if wanted.source:
         query = query.where(Event.source == wanted.source)

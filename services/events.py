@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models.base import db
 from models.event import Event
 from models.execution import Execution
+from models.tenancy import bound_to
+from models.tenant import Tenant
 from runtime.errors import HostError
 from services import event_types, happenings, routing
 from services.errors import Invalid
@@ -24,6 +26,8 @@ MAX_BATCH = 500
 # A run's context holds the event, and once more as its input where the script declares parameters; see Limits.
 MAX_DATA_BYTES = 500_000
 MAX_ID = 200
+# What PostgreSQL says to one of two who wait for each other.
+DEADLOCK = "40P01"
 
 
 @dataclass(frozen=True)
@@ -74,23 +78,39 @@ def _committed(publications: Sequence[Publication]) -> list[Published]:
             published = _record_all(publications)
             db.session.commit()
             return published
-        except IntegrityError:
+        except DBAPIError as error:
             db.session.rollback()
+            if not isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") != DEADLOCK:
+                raise
     raise RuntimeError("an event's id was taken again and again")
 
 
 def _record_all(publications: Sequence[Publication]) -> list[Published]:
+    if len({one.external_id for one in publications if one.external_id}) > 1:
+        _hold()
     known, published = _known(publications), []
+    _refuse_other_content(publications, known)
     for publication in publications:
         event = known.get(publication.external_id or "")
         if event is None:
             event = record(publication)
             if publication.external_id:
                 known[publication.external_id] = event
-        elif event.body_hash != publication.body_hash:
-            raise Invalid("An event with this id was published before, with other content.", field="id")
         published.append(Published(event.external_id or str(event.id), event.matched, event.id))
     return published
+
+
+def _hold() -> None:
+    """Batches with the same ids in another order would wait for each other's."""
+    db.session.execute(Tenant.held(cast(UUID, bound_to(db.session))))
+
+
+def _refuse_other_content(publications: Sequence[Publication], known: Mapping[str, Event]) -> None:
+    """Before anything is recorded: what is counted and learned then cannot be taken back."""
+    hashes = {external_id: event.body_hash for external_id, event in known.items()}
+    for one in publications:
+        if one.external_id and hashes.setdefault(one.external_id, one.body_hash) != one.body_hash:
+            raise Invalid("An event with this id was published before, with other content.", field="id")
 
 
 def _known(publications: Sequence[Publication]) -> dict[str, Event]:

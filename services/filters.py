@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import re2
+
 from services import filter_paths
 from services.errors import Invalid
 from services.filter_operators import OPERATORS
@@ -20,7 +22,7 @@ MAX_DEPTH = 10
 MAX_BYTES = 32 * 1024
 MOST_SEEN = 20
 # What a kept filter raises that this version cannot read.
-UNREADABLE = (Invalid, KeyError, TypeError, AttributeError)
+UNREADABLE = (Invalid, LookupError, TypeError, ValueError, AttributeError, re2.error)
 
 Filter = Mapping[str, Any]
 Matcher = Callable[[Mapping[str, Any]], bool]
@@ -34,9 +36,7 @@ def check(filter: Any) -> dict[str, Any] | None:
     if filter is None or filter == {}:
         return None
     if isinstance(filter, dict) and "version" in filter:
-        if filter["version"] != VERSION:
-            raise Invalid("This filter is of a version that is not known here.", field="filter")
-        filter = shown(filter)
+        filter = _of_this_version(filter)
     _check_size(filter)
     _check_node(filter, "", 1)
     return {"version": VERSION, **filter}
@@ -45,6 +45,12 @@ def check(filter: Any) -> dict[str, Any] | None:
 def shown(stored: Filter | None) -> dict[str, Any] | None:
     """A kept filter without its version, as programs and people write it."""
     return {key: value for key, value in stored.items() if key != "version"} if stored else None
+
+
+def _of_this_version(filter: Filter) -> dict[str, Any]:
+    if filter.get("version", VERSION) != VERSION:
+        raise Invalid("This filter is of a version that is not known here.", field="filter")
+    return shown(filter) or {}
 
 
 def _check_size(filter: Any) -> None:
@@ -122,7 +128,12 @@ def compile(filter: Filter | None) -> Matcher:
 @lru_cache(maxsize=10_000)
 def _compiled(content: str) -> Matcher:
     filter = json.loads(content)
-    return _matcher(shown(filter) or {"all": []})
+    return _matcher(_readable(filter))
+
+
+def _readable(stored: Filter | None) -> Filter:
+    """No filter is one that lets everything pass. Raises one of UNREADABLE for what another version kept."""
+    return (_of_this_version(stored) if stored else None) or {"all": []}
 
 
 def _matcher(node: Filter) -> Matcher:
@@ -131,8 +142,8 @@ def _matcher(node: Filter) -> Matcher:
     if "not" in node:
         inner = _matcher(node["not"])
         return lambda event: not inner(event)
-    children = tuple(map(_matcher, node.get("all") or node.get("any") or ()))
-    return _first_of(children, holds="any" in node)
+    kind = "any" if "any" in node else "all"
+    return _first_of(tuple(map(_matcher, node[kind])), holds=kind == "any")
 
 
 def _first_of(children: tuple[Matcher, ...], holds: bool) -> Matcher:
@@ -180,7 +191,7 @@ class Verdict:
 
 
 def explain(filter: Filter | None, event: Mapping[str, Any]) -> Verdict:
-    return _verdict(shown(filter) or {"all": []}, event, "")
+    return _verdict(_readable(filter), event, "")
 
 
 def _verdict(node: Filter, event: Mapping[str, Any], at: str) -> Verdict:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
 
@@ -46,7 +47,7 @@ class Publication:
     source: str = "api"
     cause: Cause | None = None
 
-    @property
+    @cached_property
     def body_hash(self) -> str:
         body = json.dumps([self.type, self.data], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(body.encode()).hexdigest()

@@ -1,5 +1,6 @@
 """Whether a failed delivery is tried again, and when. Pure: what it decides depends on nothing but its arguments."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -46,7 +47,7 @@ def decide(error: Failure, attempt: int, policy: RetryPolicy, random: Random | N
     if attempt > most_retries(error, policy):
         return None
     asked = error.details.get("retry_after")
-    if isinstance(asked, int | float) and not isinstance(asked, bool):
+    if isinstance(asked, int | float) and not isinstance(asked, bool) and not math.isnan(asked):
         return RetryDecision(min(max(float(asked), 0.0), MAX_WAIT_S), "asked")
     wait = min(policy.base_s * 2.0 ** min(attempt - 1, 30), MAX_WAIT_S)
     jitter = 1.0 + JITTER * (random or _random).random()

@@ -9,6 +9,8 @@ from services.errors import Invalid
 MAX_DEPTH = 100
 # In text: the characters themselves. Written as JSON they are escapes, which is where we look for them cheaply.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# Not the backslash that somebody wrote before `u0000`: it is doubled.
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _REPLACEMENT = "\ufffd"
 
 
@@ -18,11 +20,15 @@ def as_json(value: Any, most_bytes: int, field: str) -> Any:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise Invalid("This is not JSON that can be kept.", field=field) from None
-    if _UNSTORABLE.search(text) or "\\u0000" in text or is_deep(value):
+    if _UNSTORABLE.search(text) or _has_nul(text) or is_deep(value):
         raise Invalid("This is not JSON that can be kept.", field=field)
     if len(text.encode()) > most_bytes:
         raise Invalid("At most %(most)s bytes.", field=field, most=most_bytes)
     return value
+
+
+def _has_nul(text: str) -> bool:
+    return "\\u0000" in text and _ESCAPED_NUL.search(text) is not None
 
 
 def storable(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -13,6 +13,8 @@ from models.base import db, utcnow
 from models.event import Event
 from models.script import Script
 from models.subscription import Subscription
+from models.tenancy import bound_to
+from models.tenant import Tenant
 from services import audit, event_types, filters, recording, scripts
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
@@ -47,7 +49,7 @@ def create(
     allow_self: bool = False,
 ) -> Subscription:
     require(actor, "triggers.manage")
-    script = scripts.get(actor, script_id)
+    script = scripts.hold(actor, script_id)
     if len(listed(actor, script_id)) >= MOST_PER_SCRIPT:
         raise Conflict("A script has %(most)s subscriptions at most.", most=MOST_PER_SCRIPT)
     row = Subscription(script_id=script.id, updated_at=_next_moment())
@@ -62,7 +64,7 @@ def update(actor: Principal, subscription_id: UUID, changes: Mapping[str, Any]) 
     """`changes` has any of event_type, filter, enabled and allow_self; the rest stays."""
     require(actor, "triggers.manage")
     row = get(actor, subscription_id)
-    script = scripts.get(actor, row.script_id)
+    script = scripts.hold(actor, row.script_id)
     before = _facts(row)
     _fill(row, changes)
     after = _facts(row)
@@ -106,7 +108,9 @@ def _fill(row: Subscription, given: Mapping[str, Any]) -> None:
 
 
 def _next_moment() -> datetime:
-    """Later than every change so far, whatever the clocks say: routing sees a change by the latest moment."""
+    """Later than every change so far, whatever the clocks say, and before every later one: routing sees a change by the
+    latest moment, and would not see one that is committed after a later one."""
+    db.session.execute(Tenant.held(cast(UUID, bound_to(db.session))))
     latest = db.session.scalar(select(func.max(Subscription.updated_at)))
     return max(utcnow(), latest + timedelta(microseconds=1)) if latest else utcnow()
 
@@ -159,7 +163,7 @@ def try_out(actor: Principal, event_type: object, filter: Any, limit: int = MOST
 def of_type(query: Select[Any], pattern: str) -> Select[Any]:
     """Narrowed to the events that a subscription of this type concerns."""
     if pattern == EVERYTHING:
-        return query.where(Event.type.not_like(f"{OWN}%"))
+        return query.where(~event_types.begins_with(Event.type, OWN))
     if pattern.endswith(REST):
-        return query.where(Event.type.startswith(pattern[:-1], autoescape=True))
+        return query.where(event_types.begins_with(Event.type, pattern[:-1]))
     return query.where(Event.type == pattern)

@@ -117,7 +117,7 @@ def change(group: Group, deed: str) -> None:
     """What a button of the builder asks for: `condition n.1`, `group n`, `remove n.0.2`, `any n.1`."""
     verb, _, name = deed.partition(" ")
     steps = name.split(".")[1:]
-    if not all(step.isdigit() for step in steps):
+    if not all(step.isdecimal() and len(step) < 4 for step in steps):
         return
     places = [int(step) for step in steps]
     if verb == "remove" and places:

@@ -183,9 +183,9 @@ def _failure(run: Run) -> Refusal:
         return Refusal(
             422, code, "The request does not fit the script's parameters.", execution_id=run.id, errors=errors
         )
-    after = (error.get("details") or {}).get("retry_after")
-    if isinstance(after, int | float):  # sdk.RetryAfter, or a limit of the SDK that the script left uncaught
-        seconds = str(min(LATEST_S, max(1, math.ceil(after))))
+    details = error.get("details") or {}
+    if "retry_after" in details:  # sdk.RetryAfter, or a limit of the SDK that the script left uncaught
+        seconds = str(min(LATEST_S, max(1, math.ceil(details["retry_after"] or 0))))
         return Refusal(503, "RETRY_LATER", "The script asks to come again later.", execution_id=run.id,
                        headers={"Retry-After": seconds})  # fmt: skip
     if run.status == "timed_out":

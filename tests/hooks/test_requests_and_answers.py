@@ -156,9 +156,10 @@ def test_a_failing_script_says_which_run_it_was_and_nothing_else(serve, world, r
 
 
 def test_a_script_can_ask_to_be_called_again_later(serve, world):
-    serve("throw new sdk.RetryAfter(29.5, 'the bank is closed')")
-    answer = world.post("/hooks/acme/orders")
-    assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "RETRY_LATER", "30")
+    serve("throw new sdk.RetryAfter(context.request.body, 'the bank is closed')")
+    for asked, told in ((29.5, "30"), ("soon", "1")):
+        answer = world.post("/hooks/acme/orders", json=asked)
+        assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "RETRY_LATER", told)
     assert "bank" not in answer.text
 
 

@@ -103,6 +103,16 @@ def test_fatal_and_retry_after_decide_about_the_next_attempt(rt: Runtime) -> Non
     assert (later.retryable, later.details) == (True, {"retry_after": 30})
 
 
+@pytest.mark.parametrize(
+    ("seconds", "kept"),
+    [("-5", 0), ("1e300", 1e9), ("Infinity", 1e9), ("'7'", 7), ("NaN", None), ("undefined", None), ("'soon'", None)],
+)
+def test_an_odd_wait_is_bounded_or_no_wish(rt: Runtime, seconds: str, kept: float | None) -> None:
+    error = rt.execute(f"throw new sdk.RetryAfter({seconds}, 'busy')").error
+    assert error is not None
+    assert (error.retryable, error.details.get("retry_after")) == (True, kept)
+
+
 def test_the_context_is_frozen_deeply(rt: Runtime) -> None:
     script = """'use strict'; const failed = [];
         for (const change of [() => { context.input.a.b = 1 }, () => { context.x = 1 }, () => { delete context.input },

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from functools import reduce
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -91,6 +92,37 @@ def test_a_changed_filter_counts_from_the_next_event_on(author: Principal, scrip
     assert publish(author, "order.created", {"total": 50}).matched == 1
 
 
+@pytest.mark.parametrize("database", ["postgresql"])  # SQLite has one writer at a time
+def test_of_two_changes_at_once_none_is_overlooked(
+    app: Flask, author: Principal, script: Script, side_by_side: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = scripts.create(author, Changes(name="Tell the client", source="return 1"))
+    slow, quick = (subscriptions.create(author, one.id, "order.created").id for one in (script, other))
+    chosen, is_quick_done, touch = threading.Event(), threading.Event(), scripts.touch_triggers
+
+    def dawdle(actor: Principal, script_id: UUID) -> Script:
+        if script_id == script.id:
+            chosen.set()
+            is_quick_done.wait(1)
+        return touch(actor, script_id)
+
+    def change(subscription_id: UUID) -> None:
+        with app.app_context(), as_tenant(db.session, author.tenant.id):
+            subscriptions.update(author, subscription_id, {"filter": TOTAL})
+            publish(author, "order.created", {"total": 1})
+
+    def change_quickly() -> None:
+        assert chosen.wait(10)
+        change(quick)
+        is_quick_done.set()
+
+    monkeypatch.setattr(scripts, "touch_triggers", dawdle)
+    side_by_side(lambda: change(slow), change_quickly)
+    db.session.rollback()
+
+    assert publish(author, "order.created", {"total": 1}).matched == 0
+
+
 def test_the_same_id_again_gets_the_same_answer_and_nothing_new(author: Principal, script: Script) -> None:
     subscriptions.create(author, script.id, "order.created")
     first = publish(author, "order.created", {"a": 1, "b": [2]}, external_id="evt-1")
@@ -153,8 +185,36 @@ def test_duplicates_published_at_once_are_one_event(app: Flask, author: Principa
     assert (count(Event), count(Execution)) == (1, 1)
 
 
+@pytest.mark.parametrize("database", ["postgresql"])  # where writers wait for each other's rows
+def test_the_same_batches_from_both_ends_at_once_are_published_once(
+    app: Flask, author: Principal, side_by_side: Callable
+) -> None:
+    items = [{"type": "order.created", "data": n, "id": f"e{n}"} for n in range(200)]
+
+    def send(batch: list[dict]) -> int:
+        with app.app_context(), as_tenant(db.session, author.tenant.id):
+            return len(publish_batch(author, batch))
+
+    for turn in range(5):
+        batch = [{**item, "id": f"{turn}-{item['id']}"} for item in items]
+        assert side_by_side(lambda: send(batch), lambda: send(batch[::-1])) == [200, 200]  # noqa: B023
+    db.session.rollback()
+    assert count(Event) == 1_000
+
+
+def test_a_batch_that_is_refused_counts_and_teaches_nothing(author: Principal) -> None:
+    publish(author, "order.created", 1, external_id="e")
+    with pytest.raises(Invalid):
+        publish_batch(author, [{"type": "client.created"}, {"type": "order.created", "data": 2, "id": "e"}])
+    with pytest.raises(Invalid):
+        publish_batch(author, [{"type": "client.created", "data": n, "id": "f"} for n in range(2)])
+    publish(author, "client.created")
+
+    assert [known.type for known in event_types.catalogue(author, "client.")] == ["client.created"]
+
+
 @pytest.mark.parametrize("data", [
-    math.nan, {"x": math.inf}, {"x": {1, 2}}, "x" * 500_001, "a\0b", "\ud800", {"a\0": 1},
+    math.nan, {"x": math.inf}, {"x": {1, 2}}, "x" * 500_001, "a\0b", "\\\0", "\ud800", {"a\0": 1},
     pytest.param(reduce(lambda inner, _: [inner], range(5_000), 1), id="deep"),
 ])  # fmt: skip
 def test_poison_is_refused_at_the_door(author: Principal, data: object) -> None:
@@ -165,7 +225,7 @@ def test_poison_is_refused_at_the_door(author: Principal, data: object) -> None:
 
 @pytest.mark.parametrize("data", [
     "Наврўз oʻ gʻ 🏺 e\u0301 \u202eabc\u202c \u2028 \ufeff \U0010ffff \x7f", {"": 1, " ": 2, "\n": 3, "__proto__": {"a": 1}, "🏺": 4},
-    0.1 + 0.2, 2**53 + 1, 5e-324, {"large": 10**30}, [[], {}, None, False, ""], "</script><!--", "x" * 499_990,
+    "\\u0000 \\\\u0000", 0.1 + 0.2, 2**53 + 1, 5e-324, {"large": 10**30}, [[], {}, None, False, ""], "</script><!--", "x" * 499_990,
     pytest.param(reduce(lambda inner, _: [inner], range(99), 1), id="deep"),
 ], ids=lambda data: repr(data)[:12])  # fmt: skip
 def test_whatever_is_json_is_kept_as_it_is(author: Principal, script: Script, data: object) -> None:
@@ -250,20 +310,29 @@ def test_the_workbench_publishes_what_happens_to_scripts(author: Principal, scri
     assert kinds == [("dastgoh.script.disabled", "dastgoh", 1), ("dastgoh.script.updated", "dastgoh", 1)]
 
 
-def test_an_unreadable_filter_becomes_a_dead_letter_and_stops_no_one_else(author: Principal, script: Script) -> None:
+@pytest.mark.parametrize("kept", [
+    {"version": 1, "path": "data.total", "op": "from_the_future"}, {"version": 2, "path": "data.total", "op": "gt", "value": 1},
+    {"version": 1, "path": "data.name", "op": "matches", "value": "(?=x)"}, {"version": 1, "path": "data.total", "op": "between", "value": []},
+    {"version": 1, "none": []}, {"version": 1, "all": 5}, {"version": 1, "path": "data.total", "op": "gt", "value": None},
+], ids=lambda kept: str(len(str(kept))))  # fmt: skip
+def test_an_unreadable_filter_becomes_a_dead_letter_and_stops_no_one_else(
+    author: Principal, script: Script, kept: dict
+) -> None:
     broken, fine = (
         subscriptions.create(author, script.id, "order.*", TOTAL),
         subscriptions.create(author, script.id, "*"),
     )
-    broken.filter = {"version": 1, "path": "data.total", "op": "from_the_future"}
+    broken.filter = kept
     broken.updated_at = subscriptions._next_moment()
     db.session.commit()
 
-    assert publish(author, "order.created", {"total": 500}).matched == 1
+    answer = publish(author, "order.created", {"total": "many", "name": "x"})
     letter = db.session.scalars(select(DeadLetter).options(undefer(DeadLetter.event_data))).one()
     assert (letter.error_code, letter.subscription_id, letter.attempts) == ("INVALID_INPUT", broken.id, 0)
-    assert letter.event_data == {"total": 500}
-    assert db.session.scalars(select(Execution.trigger_id)).all() == [fine.id]
+    assert letter.event_data == {"total": "many", "name": "x"}
+    assert answer.matched == 1 and db.session.scalars(select(Execution.trigger_id)).all() == [fine.id]
+    considered = event_log.considered(author, event_log.get(author, answer.event_id))
+    assert [one.subscription.id for one in considered if one.verdict is None] == [broken.id]
 
 
 def test_a_script_with_parameters_gets_the_data_as_its_input(author: Principal) -> None:
@@ -310,6 +379,19 @@ def test_a_filter_is_tried_on_what_came_before(author: Principal) -> None:
 
     assert (trial.matched, len(trial.tried), trial.in_a_week, trial.runs_in_a_week) == (2, 3, 3, 2)
     assert [one.verdict.seen for one in trial.tried] == [(250,), (150,), (50,)]
+
+
+def test_trying_and_searching_tell_types_apart_as_routing_does(author: Principal, script: Script) -> None:
+    subscriptions.create(author, script.id, "order.*")
+    subscriptions.create(author, script.id, "*")
+    kinds = ("order.created", "Order.created", "orderXcreated", "Dastgoh.x", "order")
+    taken = {kind: publish(author, kind).matched for kind in kinds}
+
+    assert taken == {"order.created": 2, "Order.created": 1, "orderXcreated": 1, "Dastgoh.x": 1, "order": 1}
+    for pattern, wanted in (("order.*", {"order.created"}), ("*", set(kinds))):
+        assert {one.event.type for one in subscriptions.try_out(author, pattern, None).tried} == wanted
+    assert [event.type for event in event_log.page(author, event_log.Filters(type="Order.*")).rows] == ["Order.created"]
+    assert [known.type for known in event_types.catalogue(author, "Order")] == ["Order.created"]
 
 
 def test_an_event_is_published_exactly_as_scripts_see_it(author: Principal) -> None:

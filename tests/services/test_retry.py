@@ -1,5 +1,6 @@
 """When a failed delivery is tried again: a table, and laws that hold for any failure."""
 
+import math
 from random import Random
 
 import pytest
@@ -60,7 +61,7 @@ def test_the_script_may_say_when(asked, wait):
     assert decide(error, 4, RetryPolicy()) is None
 
 
-@pytest.mark.parametrize("asked", ["60", None, True, {}])
+@pytest.mark.parametrize("asked", ["60", None, True, {}, math.nan])
 def test_a_strange_wish_is_no_wish(asked):
     decision = decide(ScriptError.of("RUNTIME_ERROR", "x", details={"retry_after": asked}), 1, RetryPolicy())
 
