@@ -17,6 +17,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from bench import _stage, percentiles
+from bench._yardstick import yardstick
 from models import Event, Execution, db
 from models.tenancy import as_system, as_tenant
 from runtime import Runtime, RuntimeConfig
@@ -55,7 +56,8 @@ def measure() -> dict[str, object]:
 
 def _on(database_url: str | None) -> dict[str, object]:
     with _stage.stage(database_url, {"LOG_LEVEL": "WARNING"}) as there:
-        return _measured(there.app, there.stack) | {"rq_simple_noop_jobs_per_s": _rq_noop(there.redis_url)}
+        result = _measured(there.app, there.stack)
+        return result | {"rq_simple_noop_jobs_per_s": _rq_noop(there.redis_url)} | yardstick()
 
 
 def _measured(app: Flask, stack: Stack) -> dict[str, object]:

@@ -20,6 +20,7 @@ from sqlalchemy import func, insert, select
 
 from bench import percentiles
 from bench._stage import Stage, author, postgres, stage
+from bench._yardstick import yardstick
 from models import Execution, Schedule, db
 from models.base import utcnow
 from models.ids import uuid7
@@ -142,7 +143,7 @@ def _on(database: str, wanted: Sequence[Callable[[Scene], dict[str, object]]]) -
         result: dict[str, object] = {}
         for part in wanted:
             result |= part(scene)
-        return result
+        return result | yardstick()
 
 
 def _set_up(place: Stage) -> Scene:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from bench import percentiles
+from bench._yardstick import in_a_child, yardstick
 from runtime import Limits, Runtime, RuntimeConfig
 from runtime.pool import Pool
 
-ROOT = Path(__file__).resolve().parent.parent
 HOST = {"bench.echo": lambda value: value}
 LIMITS = Limits(max_source_bytes=4_000_000)
 REST_S = 0.012  # what a person's think time is for: engines prepare the next isolate meanwhile
@@ -81,7 +78,7 @@ def measure(parts: Sequence[str] | None = None) -> dict[str, object]:
             _warm(rt)
             result |= PARTS[part](rt)
         result["means"] = rt.means()
-    return result
+    return result | yardstick()
 
 
 def _latencies(rt: Runtime) -> dict[str, object]:
@@ -103,7 +100,7 @@ def _prepared(rt: Runtime) -> dict[str, object]:
     prepared, unprepared_ms, ratios = [], [], []
     for _ in range(5):
         times = _times(lambda _: _run(rt, script), 40)
-        unprepared_ms.append(_child(UNPREPARED, script))
+        unprepared_ms.append(in_a_child(UNPREPARED, script))
         ratios.append(unprepared_ms[-1] / percentiles(times)["p50"])
         prepared += times
     return {
@@ -230,15 +227,8 @@ def _private_kb(pid: int) -> int:
 
 def _bare(clock: str, scripts: dict[str, str]) -> dict[str, float]:
     """Milliseconds of each script: processor time of the run alone, or all of a MiniRacer's life on the wall clock."""
-    return _child(BARE, json.dumps([clock, scripts]))
-
-
-def _child(program: str, given: str) -> Any:
-    """What a process of its own prints, as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=given, capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return json.loads(done.stdout)
+    taken: dict[str, float] = in_a_child(BARE, json.dumps([clock, scripts]))
+    return taken
 
 
 PARTS: dict[str, Callable[[Runtime], dict[str, object]]] = {
