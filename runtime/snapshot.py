@@ -21,6 +21,7 @@ _TAKE = (
 _DEFAULT = "_ZN2v88internal8Snapshot19DefaultSnapshotBlobEv"
 _KEEP_CODE = 1
 _PATIENCE_S = 10
+_ATTEMPTS = 2
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -30,8 +31,10 @@ class _Data(ctypes.Structure):
 
 def install(library: Any, names: str) -> bool:
     """Let all isolates made from here on begin with the prelude and the SDK of these host names. There must be none yet."""
-    snapshot = _taken_elsewhere(library, names)
-    return snapshot is not None and _use(library, snapshot)
+    for _ in range(_ATTEMPTS):  # a machine that is short of processes or time may be so for a moment only
+        if snapshot := _taken_elsewhere(library, names):
+            return _use(library, snapshot)
+    return False
 
 
 def _taken_elsewhere(library: Any, names: str) -> bytes | None:

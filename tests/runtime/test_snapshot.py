@@ -102,6 +102,26 @@ def test_without_a_snapshot_everything_works_all_the_same(before: str) -> None:
     assert (installed, origins, seen) == (False, [False, False], ["functionundefinedundefined"] * 2)
 
 
+def test_what_failed_once_is_tried_again() -> None:
+    before = """
+class Once(snapshot.Chamber):
+    def __init__(self, *given):
+        failures and os._exit(failures.pop())
+        super().__init__(*given)
+import os
+failures, taken = [1], snapshot._taken_elsewhere
+def taken_elsewhere(*given):
+    try:
+        return taken(*given)
+    finally:
+        failures.clear()  # what ended was another process
+snapshot.Chamber, snapshot._taken_elsewhere = Once, taken_elsewhere
+"""
+    installed, from_snapshot, _ = told("'' + 1", before)
+    assert installed
+    assert from_snapshot == [True, True]
+
+
 def test_runs_do_not_draw_the_same_numbers(rt: Runtime) -> None:
     """Engines cannot reach the system's source of chance."""
     assert len({rt.execute("return Math.random()").value for _ in range(20)}) == 20
