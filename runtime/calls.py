@@ -14,13 +14,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NoReturn
 
-from runtime.errors import HOST_FAILURE, HostError
-from runtime.limits import Limits
+from runtime.errors import HOST_FAILURE, HostError, clipped
+from runtime.limits import KIB, Limits
 from runtime.types import CallTrace
 from runtime.wire import NotJson, ProtocolError, TooDeep, decode, encode
 from runtime.workers import Workers
 
 log = logging.getLogger(__name__)
+
+MOST_MESSAGE, MOST_DETAILS = 4_000, 64 * KIB
+"""Of a host function's error: characters, and bytes of JSON."""
+_NEST = b"[" * 16 + b"%s" + b"]" * 16  # the outcome of a run holds details some levels down
 
 HostFunction = Callable[..., Any]
 
@@ -177,7 +181,7 @@ class Calls:
             outcome, answer = "ok", self._encoded(function(*args))
         except HostError as error:
             outcome, answer = error.code, _failure(error)
-        except Exception:
+        except BaseException:  # a call that is never answered would hold its run until the deadline
             log.exception("host function %s failed", call.name)
             outcome, answer = HOST_FAILURE, _failure(HostError(HOST_FAILURE, f"{call.name} failed"))
         finally:
@@ -245,5 +249,16 @@ def _fail(error: Exception, *_: object) -> NoReturn:
 
 
 def _failure(error: HostError) -> bytes:
-    shown = {"code": error.code, "message": error.message, "retryable": error.retryable, "details": error.details}
-    return f",false,{json.dumps(shown, default=str)}]".encode()
+    shown = {"code": error.code, "message": clipped(str(error.message), MOST_MESSAGE), "retryable": error.retryable}
+    return f",false,{json.dumps(shown | {'details': _bearable(error.details)}, default=str)}]".encode()
+
+
+def _bearable(details: Any) -> Any:
+    """None for what could not come back in the outcome of the run: no JSON, too large, nested too deeply."""
+    try:
+        text = json.dumps(details, default=str, allow_nan=False).encode()
+        decode(_NEST % text)
+        return json.loads(text) if len(text) <= MOST_DETAILS else None
+    except Exception:  # whatever somebody put there may raise anything
+        log.exception("the details of a host error cannot be told")
+        return None

@@ -63,7 +63,7 @@ class Child:
         order, source, settings = wire.unpack_order(payload)
         key = order["key"]
         prepared = key in self._ready
-        source = source or self._hot[key]
+        source = source or self._hot.get(key, "")  # an empty script is sent as it is
         chamber = self._take(key)
         run = ScriptRun(self._sock, self._inbox, self._gauge, chamber, order)
         self._gauge.limit(order["memory"], order["cpu_s"])

@@ -12,7 +12,7 @@ from runtime.limits import Limits
 from runtime.types import Source
 
 HOT_AFTER = 2
-_REPORT = re.compile(r"\A.*?:(\d+): (.*)\n(.*)\n( *)\^")
+_REPORT = re.compile(r"\A.*?:([0-9]{1,9}): (.*)\n(.*)\n( *)\^")
 _LINE_END = re.compile("\r\n|[\n\r\u2028\u2029]")
 
 
@@ -79,6 +79,8 @@ def syntax_error(source: Source, report: str, prefix: int) -> ScriptError:
     if found is None:
         return ScriptError.of("SYNTAX_ERROR", report.split("\n", 1)[0][:500] or "SyntaxError")
     line, message, column = int(found[1]), found[2], len(found[4]) + 1
+    if line == 0:  # V8's parser has no place to tell when its stack is full
+        return ScriptError.of("SYNTAX_ERROR", "SyntaxError: the source is nested too deeply")
     lines = _LINE_END.split(source.text)
     if line > len(lines):
         line, column, message = len(lines), len(lines[-1]) + 1, _beyond_the_end(message)

@@ -112,6 +112,7 @@ class Conversation:
             report = decode(payload)
             if not isinstance(report, dict):
                 raise ProtocolError("malformed error")
+            run.malformed = report.get("fixed") == "SYNTAX_ERROR"
             run.outcome.error = script_error(report, run.source, self._limits)
         else:
             raise ProtocolError(f"unexpected frame {kind!r}")
@@ -155,7 +156,13 @@ class Conversation:
             log.info("engine %s said: %s", self._engine.pid, said[-2000:])
         if number in (signal.SIGPROF, signal.SIGXCPU):
             run.fail("CPU_LIMIT", f"the run used more than {limits.cpu_ms} ms of processor time")
-        elif "out of memory" in said.lower() or "MemoryError" in said or self._peak > limits.memory_bytes * 0.8:
+        elif self._ran_out(number, said):
             run.fail("MEMORY_LIMIT", f"the run used more than {limits.memory_mb} MB of memory")
         else:
             run.fail("ENGINE_CRASHED", "the engine died during the run", details={"signal": number})
+
+    def _ran_out(self, number: int | None, said: str) -> bool:
+        """Of memory. V8 ends without a word when it cannot go on without what it asked for outside its heap."""
+        if number == signal.SIGTRAP and not said:
+            return True
+        return "out of memory" in said.lower() or "MemoryError" in said or self._peak > self._limits.memory_bytes * 0.8

@@ -167,6 +167,9 @@ class Engine:
             self._begin(run, keep)
             if Conversation(self, run).hold() and keep:
                 self._expect_prepared(run)
+        except BaseException:  # an interrupt too: what the script still does here must not be anybody's
+            self.kill()
+            raise
         finally:
             run.board(None)
             run.outcome.calls = run.calls.close()
@@ -203,8 +206,7 @@ class Engine:
 
     def _expect_prepared(self, run: Run) -> None:
         """The child keeps the same books."""
-        error = run.outcome.error
-        if error is not None and error.code == "SYNTAX_ERROR":
+        if run.malformed:
             return
         self.prepared[run.entry.key] = None
         self.prepared.move_to_end(run.entry.key)

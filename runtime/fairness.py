@@ -44,8 +44,14 @@ class Places:
                 return "granted"
             waiter = Waiter()
             self._queues.setdefault(tenant, deque()).append(waiter)
-        on_wait(lambda: self._withdraw(tenant, waiter, "cancelled"))
-        waiter.wait(timeout_s)
+        try:
+            on_wait(lambda: self._withdraw(tenant, waiter, "cancelled"))
+            waiter.wait(timeout_s)
+        except BaseException:  # an interrupt: nobody comes for the place any more
+            self._withdraw(tenant, waiter, "cancelled")
+            if waiter.turn == "granted":
+                self.give()
+            raise
         self._withdraw(tenant, waiter, "timed_out")
         assert waiter.turn is not None
         return waiter.turn

@@ -13,6 +13,28 @@ MAX_MEMORY_MB = 512
 MIN_MEMORY_MB = 16
 
 
+# What one frame to or from an engine can carry, and what a clock can be set to, bound what may be allowed.
+MOST = {
+    "timeout_ms": 24 * 3_600_000,
+    "cpu_ms": 24 * 3_600_000,
+    "max_api_calls": 1_000_000,
+    "max_concurrent_calls": 1_000,
+    "max_source_bytes": 16 * MIB,
+    "max_input_bytes": 16 * MIB,
+    "max_output_bytes": 64 * MIB,
+    "max_log_lines": 1_000_000,
+    "max_log_line_bytes": MIB,
+    "max_call_bytes": 16 * MIB,
+    "max_answer_bytes": 48 * MIB,
+}
+
+
+def log_shares(most: int) -> tuple[int, int]:
+    """How many of a run's log lines are kept of its beginning, and how many of its end."""
+    tail = -(-most // 10)
+    return most - tail, tail
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The bounds of one run. Every one of them is enforced outside the script's reach."""
@@ -42,6 +64,8 @@ class Limits:
                 raise ValueError(f"limit {name} must be a whole number, not {value!r}")
             if value < (0 if name in ("max_api_calls", "max_log_lines") else 1):
                 raise ValueError(f"limit {name} must be positive, not {value}")
+            if value > MOST.get(name, value):
+                raise ValueError(f"limit {name} must be at most {MOST[name]}, not {value}")
         if not MIN_MEMORY_MB <= self.memory_mb <= MAX_MEMORY_MB:
             raise ValueError(f"limit memory_mb must be {MIN_MEMORY_MB} to {MAX_MEMORY_MB}, not {self.memory_mb}")
 

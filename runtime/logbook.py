@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Any
 
-from runtime.limits import KIB
+from runtime.limits import KIB, log_shares
 from runtime.run import Run
 from runtime.types import LogEntry
 from runtime.wire import ProtocolError
@@ -19,9 +19,9 @@ LEVELS = frozenset({"debug", "info", "warn", "error"})
 
 class LogBook:
     def __init__(self, run: Run) -> None:
-        most = run.limits.max_log_lines
-        self._run, self._count, self._head = run, 0, most - most // 10
-        self._tail: deque[LogEntry] = deque(maxlen=max(1, most // 10))
+        self._run, self._count = run, 0
+        self._head, tail = log_shares(run.limits.max_log_lines)
+        self._tail: deque[LogEntry] = deque(maxlen=tail)
 
     def take(self, batch: Any) -> None:
         match batch:

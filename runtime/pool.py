@@ -104,6 +104,10 @@ class Pool:
             if coming.cancel():
                 raise Exhausted("timed_out") from None
             return coming.result()
+        except BaseException:  # an interrupt: what comes is for others
+            if not coming.cancel():
+                self.release(coming.result())
+            raise
 
     def release(self, engine: Engine, reason: str | None = None) -> None:
         """Take an engine back, or let it go when it is dead, worn out, or not wanted."""

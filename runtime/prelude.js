@@ -66,6 +66,20 @@
     return freeze(fn);
   });
   const clip = (string, most) => (string.length > most ? slice(string, 0, most) + '…' : string);
+  // Of UTF-8: a pair of surrogates takes four bytes.
+  const width = code => (code < 0x80 ? 1 : code < 0x800 || (code >= 0xd800 && code < 0xe000) ? 2 : 3);
+  const bytesIn = string => {
+    let sum = 0;
+    for (let at = 0; at < string.length; at++) sum += width(charCodeAt(string, at));
+    return sum;
+  };
+  const fits = (string, most) => string.length * 3 <= most || (string.length <= most && bytesIn(string) <= most);
+  // How many characters from here on, forwards or backwards, have room in so many bytes.
+  const reach = (string, from, step, room) => {
+    let count = 0;
+    while ((room -= width(charCodeAt(string, from + step * count))) >= 0) count++;
+    return count;
+  };
   const deepFreeze = (function (root) {
     const work = create(null);
     let count = 0;
@@ -127,15 +141,26 @@
     const value = read(target, name);
     return typeof value === 'string' ? clip(value, most) : undefined;
   };
-  const preview = value => {
+  const isList = value => {
+    try { return isArray(value); } catch { return false; } // a proxy that was revoked
+  };
+  const preview = (value, most = 4000) => {
     try {
-      if (typeof value === 'string') return clip(value, 4000);
-      if (typeof value === 'bigint') return clip(text(value), 4000) + 'n';
+      if (typeof value === 'string') return clip(value, most);
+      if (typeof value === 'number') return same(value, -0) ? '-0' : text(value);
+      if (typeof value === 'bigint') return clip(text(value), most) + 'n';
       if (typeof value === 'symbol' || typeof value === 'function') return clip(text(value), 200);
       const json = stringify(value);
-      return json === undefined ? text(value) : clip(json, 4000);
+      return json === undefined ? text(value) : clip(json, most);
     } catch { return '[unprintable]'; }
   };
+  // What follows the message: lines within it that look like frames are none.
+  const framesOf = (trace, message) => {
+    const frames = indexOf(trace, '\n    at '), said = indexOf(trace, message);
+    return clip(said < 0 || said > frames ? trace : slice(trace, said + message.length), 16000);
+  };
+  // Errors within errors are told up to a number, so that the whole stays small.
+  let inner = 0;
   const describe = (thrown, depth) => {
     const about = create(null);
     const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function';
@@ -146,19 +171,24 @@
       return about;
     }
     about.name = readText(thrown, 'name', 200);
-    about.message = readText(thrown, 'message', 4000) ?? preview(thrown);
-    about.stack = readText(thrown, 'stack', 16000);
+    const message = read(thrown, 'message');
+    about.message = preview(message === undefined ? thrown : message);
+    if (depth === 0) {
+      const trace = read(thrown, 'stack');
+      if (typeof trace === 'string') about.stack = framesOf(trace, typeof message === 'string' ? message : '');
+    }
     const code = read(thrown, 'code');
     if (typeof code === 'string' || typeof code === 'number') about.code = typeof code === 'string' ? clip(code, 200) : code;
     const mark = weakGet(marks, thrown);
     if (mark !== undefined) about.mark = mark;
     if (depth < 4) {
       const cause = read(thrown, 'cause');
-      if (cause !== undefined) about.cause = describe(cause, depth + 1);
+      if (cause !== undefined && inner++ < 30) about.cause = describe(cause, depth + 1);
       const errors = read(thrown, 'errors');
-      if (isArray(errors)) {
+      if (isList(errors)) {
         about.errors = create(null);
-        for (let at = 0; at < min(errors.length, 10); at++) about.errors[at] = describe(read(errors, at), depth + 1);
+        const count = min(read(errors, 'length') || 0, 10);
+        for (let at = 0; at < count && inner++ < 30; at++) about.errors[at] = describe(read(errors, at), depth + 1);
       }
     }
     return about;
@@ -209,7 +239,7 @@
     } catch (error) {
       return reject(hostError({ __proto__: null, code: 'INVALID_INPUT', retryable: false, message: `arguments of ${name} are not JSON: ${readText(error, 'message', 500)}` }, site));
     }
-    if (request.length > maxCall) return reject(hostError({ __proto__: null, code: 'INVALID_INPUT', retryable: false, message: `arguments of ${name} are too large` }, site));
+    if (!fits(request, maxCall)) return reject(hostError({ __proto__: null, code: 'INVALID_INPUT', retryable: false, message: `arguments of ${name} are too large` }, site));
     const id = ++lastCall;
     pending[id] = { __proto__: null, resolve, reject, site };
     post(CALL, `[${id},${stringify(name)},${wellFormed(request)}]`);
@@ -264,16 +294,17 @@
   // ---- Logs. ----
   let maxLine = 8192;
   const cut = (function (line) {
-    if (line.length <= maxLine) return line;
-    const keep = max(1, floor(maxLine / 2) - 20);
-    return `${slice(line, 0, keep)} …[${line.length - 2 * keep} characters cut]… ${slice(line, line.length - keep)}`;
+    if (fits(line, maxLine)) return line;
+    const keep = max(1, floor(maxLine / 2) - 20), last = line.length - 1;
+    const head = reach(line, 0, 1, keep), tail = reach(line, last, -1, keep);
+    return `${slice(line, 0, head)} …[${line.length - head - tail} characters cut]… ${slice(line, line.length - tail)}`;
   });
   const shown = value => {
     if (typeof value === 'string') return value;
     try {
       if (value !== null && typeof value === 'object' && isErrorObject(value)) return text(readText(value, 'stack', 8000) ?? readText(value, 'message', 8000));
     } catch { /* fall through to the preview */ }
-    return value === undefined ? 'undefined' : preview(value);
+    return value === undefined ? 'undefined' : preview(value, Infinity);
   };
   // What is nested deeper is shown as text: later code need not bear it.
   const MAX_DEPTH = 100, QUOTE = 34, BACKSLASH = 92;
@@ -292,15 +323,16 @@
     if (over) return;
     const line = create(null);
     line.level = level;
-    line.message = wellFormed(cut(message));
+    const fitting = cut(message);
+    line.message = wellFormed(fitting);
     line.timestamp = now() / 1000;
     if (data !== undefined) {
       let json;
       try { json = stringify(data); } catch { json = undefined; }
       if (json === undefined) line.data = preview(data);
-      else if (json.length > maxLine || isDeep(json)) { line.data = cut(json); line.cut = true; } else line.data = parse(json);
+      else if (!fits(json, maxLine) || isDeep(json)) { line.data = cut(json); line.cut = true; } else line.data = parse(json);
     }
-    if (line.message.length !== message.length) line.cut = true;
+    if (fitting !== message) line.cut = true;
     post(LOG, wellFormed(stringify(line)));
   });
   const printer = level => (...values) => {

@@ -13,14 +13,15 @@ from runtime.types import Source
 from runtime.wrapping import HEAD
 
 MOST_FRAMES = 30
-_LOCATION = re.compile(r":(\d+):(\d+)\)?$")
+_LOCATION = re.compile(r":([0-9]{1,9}):([0-9]{1,9})\)?$")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 # Codes an engine may claim without our having seen the cause.
 _FIXED = frozenset({"SYNTAX_ERROR", "MEMORY_LIMIT", "RESULT_NOT_JSON", "OUTPUT_TOO_LARGE"})
 
 
 def script_error(report: Mapping[str, Any], source: Source, limits: Limits) -> ScriptError:
-    fixed = report.get("fixed") if report.get("fixed") in _FIXED else None
+    claimed = _text(report.get("fixed"))
+    fixed = claimed if claimed in _FIXED else None
     if fixed == "SYNTAX_ERROR":
         return syntax_error(source, _text(report.get("report")), _whole(report.get("prefix")))
     if fixed == "MEMORY_LIMIT":
@@ -68,7 +69,7 @@ def _stack(about: Mapping[str, Any], message: str, source: Source) -> tuple[str 
 def _own(line: str, source: Source) -> bool:
     return (
         line.startswith("    at ")
-        and "dastgoh:" not in line
+        and "dastgoh:prelude" not in line
         and f"{source.name}:" in line
         and bool(_LOCATION.search(line))
     )

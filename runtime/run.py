@@ -35,6 +35,8 @@ class Run:
     lock: threading.Lock = field(default_factory=threading.Lock)
     on_cancel: Callable[[], object] | None = None
     number: int = 0
+    malformed: bool = False
+    """The engine could not read the source; a host function's error may have the same code."""
 
     def cancel(self) -> None:
         with self.lock:

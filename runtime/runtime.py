@@ -79,6 +79,7 @@ class Runtime:
 
     def cancel(self, execution_id: str) -> bool:
         """End a run, waiting or running; False when there is none of that id."""
+        self._belongs_here()
         with self._lock:
             run = self._runs.get(execution_id)
         if run is None:
@@ -174,8 +175,8 @@ class Runtime:
 
     def _learn(self, run: Run) -> None:
         error = run.outcome.error
-        if error is None or error.code in ("RUNTIME_ERROR", "SYNTAX_ERROR"):
-            run.entry.error = error if error and error.code == "SYNTAX_ERROR" else None
+        if run.malformed or error is None or error.code == "RUNTIME_ERROR":
+            run.entry.error = error if run.malformed else None
             run.entry.checked = True
 
     def _enter(self, number: str, run: Run) -> bool:
@@ -202,6 +203,7 @@ class Runtime:
 
     def validate(self, source: str | Source, name: str | None = None) -> ScriptError | None:
         """None, or the syntax error. Runs nothing, and does not queue behind runs."""
+        self._belongs_here()
         script = Source.of(source, name)
         problem = unfit(script, self.config.limits)
         if problem:

@@ -17,7 +17,7 @@ from runtime import chamber, digests, wire
 from runtime.chamber import SETTLE_S, BadSyntax, Chamber
 from runtime.driver import ScriptFailure
 from runtime.gauge import Gauge
-from runtime.limits import MIB
+from runtime.limits import MIB, log_shares
 from runtime.rejections import Rejection
 from runtime.wrapping import HEAD
 
@@ -29,8 +29,8 @@ class Lines:
     """A run's log lines: the head goes out at once, of the rest the last few are kept and sent now and then."""
 
     def __init__(self, most: int, send: Callable[[str], None]) -> None:
-        self._tail: deque[str] = deque(maxlen=max(1, most // 10))
-        self._head = most - most // 10
+        self._head, tail = log_shares(most)
+        self._tail: deque[str] = deque(maxlen=tail)
         self._send, self._count, self._dropped, self._flushed = send, 0, 0, 0.0
 
     def add(self, line: str) -> None:
@@ -44,7 +44,7 @@ class Lines:
             self.flush()
 
     def flush(self) -> None:
-        if self._tail:
+        if self._tail or self._dropped:
             self._send(f'{{"dropped":{self._dropped},"lines":[{",".join(self._tail)}]}}')
         self._tail.clear()
         self._dropped, self._flushed = 0, time.monotonic()

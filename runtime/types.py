@@ -17,6 +17,11 @@ class Source:
     text: str
     name: str = "script.js"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise TypeError(f"a source is text, not {type(self.text).__name__}")
+        object.__setattr__(self, "name", _printable(self.name))
+
     @cached_property
     def key(self) -> str:
         """SHA-256 of name and text; surrogates are hashed too, although no engine will take them."""
@@ -32,7 +37,7 @@ class Source:
 
     @classmethod
     def of(cls, source: str | Source, name: str | None = None) -> Source:
-        return source if isinstance(source, Source) else _known(source, _printable(name) if name else "script.js")
+        return source if isinstance(source, Source) else _known(source, name or "script.js")
 
 
 @lru_cache(maxsize=64)

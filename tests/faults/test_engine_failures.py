@@ -37,6 +37,7 @@ FAILURES = [
     ("a log line that never comes", "console.log(new Proxy({}, { ownKeys() { for (;;); } }))", LOOP, {"TIMEOUT"}),
     ("a reviver that grows what it reads", "return JSON.parse('['.repeat(5000) + ']'.repeat(5000), (_, value) => [value, value])", ROOMY, {"RUNTIME_ERROR"}),
     ("digests without end", "for (;;) sdk.crypto.hash('sha512', 'x'.repeat(1e6))", LOOP, {"TIMEOUT"}),
+    ("brackets without end", "return JSON.parse('['.repeat(1e7))", ROOMY, {"MEMORY_LIMIT"}),
     ("a large array", "return new Array(5e7).fill(1.5).map(x => x * 2).length", ROOMY, {"MEMORY_LIMIT"}),
     ("flattening a huge string", "let s='x'.repeat(2**28); s.charCodeAt(3); s=s+'y'; s.charCodeAt(9); return s.length", ROOMY, {"MEMORY_LIMIT"}),
     ("one huge buffer", "return new Uint8Array(200e6).length", ROOMY, {"MEMORY_LIMIT"}),
@@ -59,6 +60,7 @@ FAILURES = [
     ("throw a symbol", "throw Symbol('s')", ROOMY, {"RUNTIME_ERROR"}),
     ("a proxy thrown", "throw new Proxy({}, { get() { throw 2 }, getPrototypeOf() { throw 3 } })", ROOMY, {"RUNTIME_ERROR"}),
     ("a syntax error", "const a = ;", ROOMY, {"SYNTAX_ERROR"}),
+    ("a source too deep for the parser", "[" * 100_000, ROOMY, {"SYNTAX_ERROR"}),
 ]  # fmt: skip
 
 

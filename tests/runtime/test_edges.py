@@ -20,7 +20,7 @@ from runtime.logbook import LogBook
 from runtime.nursery import Nursery, Zygote
 from runtime.pool import Pool
 from runtime.run import Run
-from runtime.wire import VERDICT, NotJson, ProtocolError, decode, encode, frame
+from runtime.wire import LOGS, RESTED, VERDICT, NotJson, ProtocolError, decode, encode, frame
 from runtime.workers import Workers
 from runtime.zygote import ANSWER
 from tests.runtime.test_pool import settle
@@ -143,6 +143,8 @@ def test_a_line_count_is_told_when_lines_were_dropped_and_none_is_left() -> None
         {"memory_mb": 1},
         {"memory_mb": 4_096},
         {"max_log_lines": -1},
+        {"cpu_ms": 10**15},
+        {"max_answer_bytes": 10**9},
     ],
 )
 def test_limits_that_make_no_sense_are_refused(limits: dict[str, Any]) -> None:
@@ -285,6 +287,41 @@ def test_an_engine_that_never_rests_does_not_begin_a_run(
     calls = calls_of(workers, Told(), {})
     with pytest.raises(NotStarted, match="did not begin"):
         fake[0].run(Run(source, Entry(source.key), "[]", "{}", Limits(), calls))
+
+
+def test_an_engine_whose_run_is_interrupted_serves_nobody_any_more(
+    fake: tuple[Engine, socket.socket], workers: Workers
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    engine, theirs = fake
+    source = Source("return 1")
+    line = b'{"dropped":0,"lines":[{"level":"info","message":"","timestamp":0}]}'
+    theirs.sendall(frame(RESTED) + frame(LOGS, line))
+    run = Run(source, Entry(source.key), "[]", "{}", Limits(), calls_of(workers, Told(), {}), interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(run)
+    assert engine.dead
+
+
+def test_who_is_interrupted_while_waiting_keeps_no_place() -> None:
+    def interrupted_as_the_place_comes(_: object) -> None:
+        places.give()
+        raise KeyboardInterrupt
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    places = Places(1)
+    for on_wait in (interrupted_as_the_place_comes, interrupted):
+        assert places.take("a", 0, lambda _: None) == "granted"
+        with pytest.raises(KeyboardInterrupt):
+            places.take("b", 10, on_wait)
+        assert places.waiting == 0
+        if on_wait is interrupted:
+            places.give()
+    assert places.take("a", 0, lambda _: None) == "granted"
 
 
 def test_what_cannot_be_seen_of_an_engine_counts_as_nothing(fake: tuple[Engine, socket.socket]) -> None:

@@ -76,6 +76,9 @@ FORGED = {
     "a log of an unknown level": frame(LOGS, b'{"lines":[{"level":"x","message":"","timestamp":0}],"dropped":0}'),
     "a log that is not JSON": frame(LOGS, b"{"),
     "an error that is no object": frame(ERROR, b"[]"),
+    "a log that claims a list for a level": frame(
+        LOGS, b'{"lines":[{"level":[],"message":"","timestamp":0}],"dropped":0}'
+    ),
     "an end of the wrong shape": frame(VALUE, b"1") + frame(END, b'{"cpu_ms":"1"}'),
     "an end before its time, huge": frame(VALUE, b"1") + frame(END, b"[" * 100_000),
     "bytes that are no text": frame(ERROR, b"\xff\xfe"),
@@ -143,6 +146,23 @@ def test_a_claimed_code_must_be_one_an_engine_may_claim(engine: tuple[Engine, so
     )
     assert run.outcome.error is not None
     assert run.outcome.error.code == "RUNTIME_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (b'{"fixed":[],"error":{"message":"m"}}', "RUNTIME_ERROR"),
+        (b'{"fixed":{},"error":[]}', "RUNTIME_ERROR"),
+        (b'{"fixed":"SYNTAX_ERROR","report":"x:%s: SyntaxError: y\\n\\n ^"}' % (b"9" * 5_000), "SYNTAX_ERROR"),
+    ],
+    ids=["a list as code", "an object as code", "a line beyond all lines"],
+)
+def test_a_report_of_the_wrong_shape_is_still_an_outcome(
+    engine: tuple[Engine, socket.socket], report: bytes, code: str
+) -> None:
+    run = converse(*engine, [frame(ERROR, report), GOOD_END])
+    assert run.outcome.error is not None
+    assert run.outcome.error.code == code
 
 
 def test_an_honest_engine_is_believed(engine: tuple[Engine, socket.socket]) -> None:
