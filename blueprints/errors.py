@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import logs
 from blueprints.guard import is_api
 from blueprints.labels import permission_label
+from blueprints.requests import is_hook
 from models import db
 from services.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, ServiceError
 
@@ -127,7 +128,7 @@ def _blamed(error: ServiceError) -> list[dict[str, str]]:
 
 
 def _answer(status: int, detail: str, code: str, errors: list[dict[str, str]] | None = None) -> AnyResponse:
-    if is_api(request.path):
+    if is_api(request.path) or is_hook(request.path):
         return problem(status, detail, code, **({"errors": errors} if errors else {}))
     template = "errors/_fragment.html" if "HX-Request" in request.headers else "errors/page.html"
     body = render_template(template, status=status, detail=detail, code=code)

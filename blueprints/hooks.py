@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import PathConverter, Rule
 
 from blueprints.security import csrf
 from models import db
@@ -21,14 +22,11 @@ log = logging.getLogger(__name__)
 bp = Blueprint("hooks", __name__)
 csrf.exempt(bp)
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 BODY_SECONDS = 10
 _CHUNK = 64 * 1024
 
 
-@bp.route("/hooks/", methods=METHODS, defaults={"address": ""}, provide_automatic_options=False)
-@bp.route("/hooks/<path:address>", methods=METHODS, provide_automatic_options=False)
-def answer(address: str) -> Response:
+def answer(address: str = "") -> Response:
     try:
         return _response(door.answer(_arrival()))
     except Refusal as refusal:
@@ -52,8 +50,20 @@ class NoSessionHere(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
+class Anything(PathConverter):
+    """What stands in an address from there on: also if it begins with a slash, or has ends of lines in it."""
+
+    regex = "(?s:.+)"
+    part_isolating = False
+
+
 def init_app(app: Flask) -> None:
     app.session_interface = NoSessionHere()
+    app.url_map.converters["anything"] = Anything
+    # Of whatever method, also one that nobody knows: the door has an answer for each.
+    for address in ("/hooks/", "/hooks/<anything:address>"):
+        app.url_map.add(Rule(address, endpoint="hooks.answer", merge_slashes=False))
+    app.view_functions["hooks.answer"] = answer
 
 
 def _arrival() -> Arrival:

@@ -184,7 +184,7 @@ def test_whatever_is_not_there_answers_the_same(serve, world, alice, charlie, ap
         scripts.delete(alice.principal, gone.script_id)
     answers = [world.post(f"/hooks/{path}") for path in (
         "acme/off", "acme/disabled", "acme/gone", "acme/never", "nobody/never", "acme", "acme/", "", "ACME/../acme/off", "globex/off",
-        "acme/" + "x/" * 60, "x" * 500 + "/y", "acme/%00", "acme/%FF", "acme%2Foff",
+        "acme/%0A", "%0A", "acme/off%0A", "/acme/off", "acme/" + "x/" * 60, "x" * 500 + "/y", "acme/%00", "acme/%FF", "acme%2Foff",
     )]  # fmt: skip
     bodies = [{**answer.json, "request_id": ""} for answer in answers]
     assert {answer.status_code for answer in answers} == {404} and all(body == bodies[0] for body in bodies)
@@ -226,6 +226,17 @@ def test_a_method_nobody_answers_is_told_which_are(serve, world, runs):
     assert answer.json["code"] == "METHOD_NOT_ALLOWED"
     answer = world.options("/hooks/acme/orders")
     assert (answer.status_code, answer.headers["Allow"], answer.data) == (204, "GET, HEAD, OPTIONS, PUT", b"")
+    assert runs() == []
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "ANYTHING"])
+def test_a_method_that_nobody_can_answer_is_refused_like_any_other(serve, world, runs, method):
+    serve("return 1", "orders/:id", methods=["POST"])
+    answer = world.open("/hooks/acme/orders/1", method=method)
+    assert (answer.status_code, answer.headers["Allow"], answer.mimetype) == (
+        405, "OPTIONS, POST", "application/problem+json",
+    )  # fmt: skip
+    assert world.open("/hooks/acme/nothing", method=method).json["code"] == "NOT_FOUND"
     assert runs() == []
 
 
