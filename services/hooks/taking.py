@@ -2,17 +2,21 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from services import parameters
 from services.errors import Invalid
 from services.hooks.finding import Found
 from services.hooks.wire import Arrival, Refusal
+from services.parameters import InputFault
 from services.stored import as_json
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 MOST_HEADER_BYTES = 32 * 1024
 MOST_FIELDS = 1_000
+FORM = "application/x-www-form-urlencoded"
 # What would let a script, or whoever reads the run, act for the caller elsewhere.
 NOT_PASSED_ON = frozenset({"authorization", "cookie", "proxy-authorization", "x-csrftoken"})
 
@@ -59,14 +63,18 @@ def _text(body: bytes) -> str | None:
 
 
 def _parsed(arrival: Arrival, body: bytes, text: str | None) -> Any:
-    kind = arrival.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind(arrival.headers)
     if not body:
         return None
     if kind == "application/json" or kind.endswith("+json"):
         return _json(text)
-    if kind == "application/x-www-form-urlencoded" and text is not None:
+    if kind == FORM and text is not None:
         return _fields(text)
     return text
+
+
+def _kind(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _json(text: str | None) -> Any:
@@ -95,6 +103,23 @@ def _fields(text: str) -> dict[str, str | list[str]]:
 
 def input_of(found: Found, request: dict[str, Any]) -> Any:
     """A script that declares parameters gets them: from the body, or from address and query where there is none."""
-    if not found.script.parameters:
+    declared = found.script.parameters
+    if not declared:
         return None
-    return request["body"] if request["body"] is not None else {**request["query"], **request["params"]}
+    if request["body"] is None:
+        return _as_declared(declared, {**request["query"], **request["params"]})
+    is_form = _kind(request["headers"]) == FORM
+    return _as_declared(declared, request["body"]) if is_form else request["body"]
+
+
+def _as_declared(declared: list[dict[str, Any]], fields: dict[str, Any]) -> dict[str, Any]:
+    """An address and a form know nothing but text: a parameter that is a number is read as one."""
+    return fields | {each["name"]: _meant(each, fields[each["name"]]) for each in declared if each["name"] in fields}
+
+
+def _meant(parameter: dict[str, Any], given: Any) -> Any:
+    """As it came where it cannot be read: then the check of the input says what is wrong."""
+    if parameter["type"] == "string" or not isinstance(given, str):
+        return given
+    value = parameters.read(parameter, given, "en")
+    return given if isinstance(value, InputFault) else value

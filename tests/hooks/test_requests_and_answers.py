@@ -210,3 +210,25 @@ def test_a_megabyte_arrives_and_one_byte_more_does_not(serve, world, runs):
     body = io.BytesIO(b"x" * 5000)
     answer = world.post("/hooks/acme/small", input_stream=body, environ_overrides={"wsgi.input_terminated": True})
     assert answer.status_code == 413 and body.tell() < 5000
+
+
+def test_text_of_an_address_or_a_form_is_read_as_the_type_that_is_declared(serve, world):
+    kinds = {
+        "id": "integer",
+        "price": "number",
+        "express": "boolean",
+        "note": "string",
+        "sizes": "array",
+        "day": "date",
+    }
+    declared = [{"name": name, "type": kind} for name, kind in kinds.items()]
+    serve("return context.input", "orders/:id", parameters=declared)
+    fields = "price=1.5&express=true&note=007&sizes=[1,2]&day=2026-11-22&more=5"
+    meant = {"id": 17, "price": 1.5, "express": True, "note": "007", "sizes": [1, 2], "day": "2026-11-22", "more": "5"}
+    form = {"data": f"id=17&{fields}", "content_type": "application/x-www-form-urlencoded"}
+    assert world.get(f"/hooks/acme/orders/17?{fields}").json == meant
+    assert world.post("/hooks/acme/orders/1", **form).json == meant
+    refused = [world.get("/hooks/acme/orders/many"), world.get("/hooks/acme/orders/1?id=&express=yes"),
+               world.post("/hooks/acme/orders/1", json={"id": "17"})]  # fmt: skip
+    assert [answer.status_code for answer in refused] == [422, 422, 422]
+    assert refused[0].json["errors"][0]["field"] == "id"
