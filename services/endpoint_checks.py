@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from models.endpoint import AUTHS, METHODS, MODES
 from runtime.limits import MIB
@@ -17,7 +17,9 @@ MOST_PER_MINUTE = 60_000
 MOST_ORIGINS, MOST_HEADERS = 20, 30
 LONGEST_PREFLIGHT_S = 86_400
 ANY_ORIGIN = "*"
+_PORTS = {"http": 80, "https": 443}  # which browsers leave out
 
+_HOST = re.compile(r"[a-z0-9._-]+")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
 
@@ -97,14 +99,22 @@ def _words(value: object, most: int, field: str) -> list[str]:
 
 
 def _is_origin(text: str) -> bool:
-    """Scheme, host and port as browsers write them, and nothing else."""
+    """Scheme, host and port as browsers write them, and nothing else: any other spelling would never be met."""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         return False
-    written = f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port is not None else "")
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and text == written and len(text) <= 200
+    host = _host(parts)
+    written = f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
+    is_usual = port is None or port != _PORTS.get(parts.scheme)
+    return bool(host) and parts.scheme in _PORTS and text == written and is_usual and len(text) <= 200
+
+
+def _host(parts: SplitResult) -> str:
+    """Empty where it is none, such as one with a star or with letters that browsers write as xn--…"""
+    host = parts.hostname or ""
+    return f"[{host}]" if ":" in host else host * bool(_HOST.fullmatch(host))
 
 
 _OPTIONS = {

@@ -30,10 +30,12 @@ _WORDS = {
     "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
 }  # fmt: skip
 # "every 5 minutes", "каждые 5 минут", "har 5 daqiqada"; without a number, one.
-_EVERY = re.compile(r"(?:every|кажд(?:ый|ая|ую|ые)|har)\s+(?:(?P<count>\d{1,6})\s*)?(?P<unit>[a-zа-я]+)", re.IGNORECASE)
+_EVERY = re.compile(
+    r"(?:every|кажд(?:ый|ая|ую|ые)|har)\s+(?:(?P<count>[0-9]{1,6})\s*)?(?P<unit>[a-zа-я]+)", re.IGNORECASE
+)
 _UNITS = {
     1: r"s|secs?|seconds?|секунд[уы]?|soniyada|soniya",
-    60: r"min|mins|minutes?|минут[уы]?|мин|daqiqada|daqiqa",
+    60: r"min|mins|minutes?|минут[уы]?|мин|daqiqada|daqiqa|minutda|minut",
     3600: r"h|hours?|час(?:а|ов)?|soatda|soat",
 }
 
@@ -200,6 +202,8 @@ def _field(part: int, text: str) -> _Field:
 def _term(part: int, term: str) -> _Field:
     if part == DAY and term in ("L", "LW"):
         return _Field(last_day=term == "L", last_working_day=term == "LW")
+    if part == DAY and term.startswith("L"):
+        raise _misfit(part, term)  # whole: of “L-3” the L alone would be right
     if part == WEEKDAY and "#" in term:
         weekday, _, nth = term.partition("#")
         if nth not in ("1", "2", "3", "4", "5"):

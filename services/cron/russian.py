@@ -54,8 +54,8 @@ def _rhythm(clock: Clock) -> str:
     if clock.listed:
         return f"на {_list(f'{minute}-й' for minute in clock.listed)} минуте каждого часа{hours}"
     if not clock.is_even:
-        return f"{_each(clock.step, 60)} с {clock.first}-й по {clock.last}-ю минуту каждого часа{hours}"
-    start = f", начиная с {clock.first}-й минуты часа" if clock.first else ""
+        return f"{_each(clock.step, 60)} {_from(clock.first)}-й по {clock.last}-ю минуту каждого часа{hours}"
+    start = f", начиная {_from(clock.first)}-й минуты часа" if clock.first else ""
     return f"{_each(clock.step, 60)}{hours}{start}"
 
 
@@ -111,11 +111,11 @@ def _days_of_month(cron: Cron) -> str:
     ]
     if step := meaning.day_stride(cron):
         months = "месяца" if len(cron.months) == 12 else _of_month(cron)
-        return f"каждый {step}-й день {months} с {cron.days[0]}-го числа"
+        return f"каждый {step}-й день {months} {_from(cron.days[0])}-го числа"
     if len(cron.days) == 1 and not special and len(cron.months) == 1:
         return f"{cron.days[0]} {_MONTH_GENITIVE[cron.months[0] - 1]}"
     if (span := meaning.one_span(cron.days)) and not special:
-        return f"с {span[0]}-го по {span[1]}-е число {_of_month(cron)}"
+        return f"{_from(span[0])}-го по {span[1]}-е число {_of_month(cron)}"
     days = [f"{_list([f'{day}-го' for day in cron.days])} числа"] if cron.days else []
     return f"{_list([*days, *special])} {_of_month(cron)}"
 
@@ -134,6 +134,11 @@ def _months(cron: Cron) -> str:
     if span := meaning.one_span(cron.months):
         return f"с {_MONTH_GENITIVE[span[0] - 1]} по {_MONTH_ACCUSATIVE[span[1] - 1]}"
     return f"в {_list([_MONTH_LOCATIVE[month - 1] for month in cron.months])}"
+
+
+def _from(number: int) -> str:
+    """Со 2-го, but с 12-го and с 22-го."""
+    return f"{'со' if number == 2 else 'с'} {number}"
 
 
 def _each(number: int, size: int) -> str:

@@ -163,6 +163,11 @@ WRONG: list[tuple[Any, str]] = [
     ({"path": "a", "options": {"cors": {"origins": ["https://u:p@shop.example"]}}}, "options.cors.origins"),
     ({"path": "a", "options": {"cors": {"origins": ["https://shop.example:x"]}}}, "options.cors.origins"),
     ({"path": "a", "options": {"cors": {"origins": ["https://a\r\nb"]}}}, "options.cors.origins"),
+    ({"path": "a", "options": {"cors": {"origins": ["https://"]}}}, "options.cors.origins"),
+    # Browsers never write these, so nobody would ever be let in by them.
+    ({"path": "a", "options": {"cors": {"origins": ["https://*.shop.example"]}}}, "options.cors.origins"),
+    ({"path": "a", "options": {"cors": {"origins": ["https://магазин.example"]}}}, "options.cors.origins"),
+    ({"path": "a", "options": {"cors": {"origins": ["https://shop.example:443"]}}}, "options.cors.origins"),
     ({"path": "a", "options": {"cors": {"origins": ["*"], "headers": ["a b"]}}}, "options.cors.headers"),
     ({"path": "a", "options": {"cors": {"origins": ["*"], "max_age_s": -1}}}, "options.cors.max_age_s"),
     ({"path": "a", "options": {"cors": {"origins": ["*"], "credentials": True}}}, "options.cors"),
@@ -235,3 +240,11 @@ def test_a_script_has_not_more_than_it_may(author: Principal, monkeypatch: pytes
         endpoints.create(author, script.id, Changes(path=path))
     with pytest.raises(Conflict):
         endpoints.create(author, script.id, Changes(path="c"))
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://shop.example", "http://localhost:3000", "http://[::1]:8080", "https://xn--80aa.example", "http://shop.example:443"]
+)  # fmt: skip
+def test_an_origin_as_a_browser_writes_it_is_kept(author: Principal, origin: str) -> None:
+    made = endpoints.create(author, write(author).id, Changes(path="shop", options={"cors": {"origins": [origin]}}))
+    assert made.options["cors"]["origins"] == [origin]
