@@ -42,6 +42,8 @@ class Contract:
     asks: tuple[Asked, ...] = ()
     refuses: tuple[int, ...] = ()
     """Statuses beyond those that follow from the rest."""
+    also_needs: tuple[str, ...] = ()
+    """Permissions beyond that of the route, which what it calls asks for."""
     tagged: bool = False
     """Answers carry an ETag."""
     conditional: bool = False

@@ -26,7 +26,12 @@ FILTERS = (
 
 @bp.get("/dead-letters")
 @requires("dead_letters.manage")
-@contract(_l("List dead letters, newest first, without payloads"), {200: ref("DeadLetters")}, asks=(*PAGED, *FILTERS))
+@contract(
+    _l("List dead letters, newest first, without payloads"),
+    {200: ref("DeadLetters")},
+    also_needs=("executions.read",),
+    asks=(*PAGED, *FILTERS),
+)
 def index() -> Response:
     asked = query()
     wanted = Filters(
@@ -38,7 +43,9 @@ def index() -> Response:
 
 @bp.get("/dead-letters/<uuid:letter_id>")
 @requires("dead_letters.manage")
-@contract(_l("Get a dead letter with its payload and its error"), {200: ref("DeadLetter")})
+@contract(
+    _l("Get a dead letter with its payload and its error"), {200: ref("DeadLetter")}, also_needs=("executions.read",)
+)
 def show(letter_id: UUID) -> Response:
     return answer(dead_letter_whole(dead_letters.get(actor(), letter_id)))
 
@@ -61,7 +68,7 @@ def replay(letter_id: UUID) -> Response:
 
 @bp.delete("/dead-letters/<uuid:letter_id>")
 @requires("dead_letters.manage")
-@contract(_l("Delete a dead letter"), {204: None})
+@contract(_l("Delete a dead letter"), {204: None}, also_needs=("executions.read",))
 def delete(letter_id: UUID) -> Response:
     dead_letters.remove(actor(), letter_id)
     return gone()

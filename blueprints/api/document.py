@@ -19,7 +19,7 @@ PREFIX = "/api/v1"
 VERSION = "1"
 _PATH_TYPES = {
     "UUIDConverter": {"type": "string", "format": "uuid"}, "IntegerConverter": {"type": "integer", "minimum": 1},
-    "PathConverter": {"type": "string", "minLength": 1, "pattern": NO_NUL},
+    "Anything": {"type": "string", "minLength": 1, "pattern": NO_NUL},
 }  # fmt: skip
 _INTRODUCTION = """Programs come with `Authorization: Bearer TOKEN`. A token can do what its scopes and its owner's role both allow;
 each operation names the permission it needs. Errors are problem documents (RFC 9457) with a `code` of ours. Lists come in
@@ -59,7 +59,7 @@ class Operation:
     method: str
     tag: str
     more: str
-    permission: str
+    permissions: tuple[str, ...]
     arguments: Mapping[str, Any]
     contract: Contract
 
@@ -67,7 +67,7 @@ class Operation:
     def refuses(self) -> list[int]:
         """What follows from the kind of request, and what its contract adds."""
         found = {400, 401, 422, 429, 503, *self.contract.refuses}
-        found |= {403} if self.permission else set()
+        found |= {403} if self.permissions else set()
         found |= {404} if self.arguments else set()
         found |= {412} if self.contract.conditional else set()
         found |= {413, 415} if self.contract.takes else set()
@@ -94,9 +94,18 @@ def operations() -> Iterator[Operation]:
                 yield Operation(
                     id=rule.endpoint.removeprefix("api_").replace(".", "_"), path=_path(rule), method=method.lower(),
                     tag=rule.endpoint.removeprefix("api_").partition(".")[0].replace("_", " "), more=" ".join((view.__doc__ or "").split()),
-                    permission=view.permission, contract=view.contract,
+                    permissions=_permissions(view), contract=view.contract,
                     arguments={name: _PATH_TYPES[type(one).__name__] for name, one in rule._converters.items()},
                 )  # fmt: skip
+
+
+def _permissions(view: Any) -> tuple[str, ...]:
+    return (view.permission, *view.contract.also_needs) if view.permission else ()
+
+
+def _needs(one: Operation) -> str:
+    named = " and ".join(f"`{permission}`" for permission in one.permissions)
+    return f"Needs {named}." if named else ""
 
 
 def _document() -> dict[str, Any]:
@@ -123,8 +132,8 @@ def _document() -> dict[str, Any]:
 def _operation(one: Operation) -> dict[str, Any]:
     said: dict[str, Any] = {
         "operationId": one.id, "tags": [one.tag], "summary": str(one.contract.says),
-        "description": " ".join(filter(None, (one.more, f"Needs `{one.permission}`." if one.permission else ""))),
-        "security": [{"token": [one.permission] if one.permission else []}], "parameters": _parameters(one),
+        "description": " ".join(filter(None, (one.more, _needs(one)))),
+        "security": [{"token": list(one.permissions)}], "parameters": _parameters(one),
         "responses": {str(status): _success(one, status) for status in one.contract.gives}
         | {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in one.refuses},
     }  # fmt: skip

@@ -64,7 +64,7 @@ def index() -> Response:
 
 @bp.post("/scripts/<uuid:script_id>/executions")
 @requires("scripts.execute")
-@contract(_l("Run a script"), STANDING, headers=("Location",), takes=takes({
+@contract(_l("Run a script"), STANDING, also_needs=("scripts.read",), headers=("Location",), takes=takes({
     "input": ANY, "wait": WAIT, "version": {"type": "integer"}, "source": SCRIPT_MEMBERS["source"] | {
         "description": "unsaved code to try instead of the script's"
     },
@@ -80,7 +80,7 @@ def start(script_id: UUID) -> Response:
     return _standing(run.id, seconds, url_for("api_executions.show", execution_id=run.id))
 
 
-@bp.post("/scripts/run/<path:name>", merge_slashes=False)
+@bp.post("/scripts/run/<anything:name>", merge_slashes=False)
 @requires("scripts.execute")
 @contract(
     _l("Call a script by its name, as one calls a function: the answer has what it returned"),
@@ -144,9 +144,11 @@ def cancel(execution_id: UUID) -> Response:
     _l("Run the same input again"),
     STANDING,
     headers=("Location",),
+    also_needs=("scripts.read",),
     takes=takes({"version": PINNED_OR_CURRENT, "wait": WAIT}),
 )
 def replay(execution_id: UUID) -> Response:
+    """Somebody else's run needs `executions.read` as well."""
     given = body()
     seconds = _wait(given)
     run = executions.replay(actor(), execution_id, current=given.get("version") == "current")

@@ -33,6 +33,7 @@ def index(script_id: UUID) -> Response:
     takes=takes(SCHEDULE_MEMBERS, "cron"),
     refuses=(409,),
     tagged=True,
+    also_needs=("scripts.read",),
 )
 def create(script_id: UUID) -> Response:
     row = schedules.create(actor(), script_id, Changes(**body()))
@@ -54,6 +55,7 @@ def show(script_id: UUID, row_id: UUID) -> Response:
     takes=takes(SCHEDULE_MEMBERS),
     tagged=True,
     conditional=True,
+    also_needs=("scripts.read",),
 )
 def update(script_id: UUID, row_id: UUID) -> Response:
     given = body()
@@ -64,7 +66,7 @@ def update(script_id: UUID, row_id: UUID) -> Response:
 
 @bp.delete("/scripts/<uuid:script_id>/schedules/<uuid:row_id>")
 @requires("triggers.manage")
-@contract(_l("Delete a schedule"), {204: None}, conditional=True)
+@contract(_l("Delete a schedule"), {204: None}, conditional=True, also_needs=("scripts.read",))
 def delete(script_id: UUID, row_id: UUID) -> Response:
     refuse_unless_matched(lambda: _held_tag(script_id, row_id))
     schedules.delete(actor(), schedules.get(actor(), row_id, script_id).id)

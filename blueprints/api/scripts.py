@@ -70,7 +70,7 @@ def show(script_id: UUID) -> Response:
 
 @bp.patch("/scripts/<uuid:script_id>")
 @requires("scripts.update")
-@contract(_l("Change what is given of a script"), {200: ref("Script")}, refuses=(409,), tagged=True,
+@contract(_l("Change what is given of a script"), {200: ref("Script")}, refuses=(409,), tagged=True, also_needs=("scripts.read",),
           conditional=True, takes=takes(SCRIPT_MEMBERS | {"note": NOTE, "base_version": BASE_VERSION}))  # fmt: skip
 def update(script_id: UUID) -> Response:
     """Other code, parameters or limits make a version. Code that does not parse is kept and disables the script."""
@@ -84,7 +84,12 @@ def update(script_id: UUID) -> Response:
 
 @bp.delete("/scripts/<uuid:script_id>")
 @requires("scripts.delete")
-@contract(_l("Delete a script: its triggers go, its history stays"), {204: None}, conditional=True)
+@contract(
+    _l("Delete a script: its triggers go, its history stays"),
+    {204: None},
+    conditional=True,
+    also_needs=("scripts.read",),
+)
 def delete(script_id: UUID) -> Response:
     refuse_unless_matched(lambda: _tag(script_id))
     scripts.delete(actor(), script_id)

@@ -33,6 +33,7 @@ def index(script_id: UUID) -> Response:
     takes=takes(SUBSCRIPTION_MEMBERS, "event_type"),
     refuses=(409,),
     tagged=True,
+    also_needs=("scripts.read",),
 )
 def create(script_id: UUID) -> Response:
     given = body()
@@ -58,6 +59,7 @@ def show(script_id: UUID, row_id: UUID) -> Response:
     takes=takes(SUBSCRIPTION_MEMBERS),
     tagged=True,
     conditional=True,
+    also_needs=("scripts.read",),
 )
 def update(script_id: UUID, row_id: UUID) -> Response:
     given = body()
@@ -67,7 +69,7 @@ def update(script_id: UUID, row_id: UUID) -> Response:
 
 @bp.delete("/scripts/<uuid:script_id>/subscriptions/<uuid:row_id>")
 @requires("triggers.manage")
-@contract(_l("Delete a subscription"), {204: None}, conditional=True)
+@contract(_l("Delete a subscription"), {204: None}, conditional=True, also_needs=("scripts.read",))
 def delete(script_id: UUID, row_id: UUID) -> Response:
     refuse_unless_matched(lambda: _tag(script_id, row_id))
     subscriptions.delete(actor(), _of(script_id, row_id).id)

@@ -50,6 +50,7 @@ def show(script_id: UUID, number: int) -> Response:
     _l("Make a new version of a script out of an old one"),
     {200: ref("Script")},
     takes=takes({"base_version": BASE_VERSION, "note": NOTE}),
+    also_needs=("scripts.read",),
     refuses=(409,),
     tagged=True,
 )

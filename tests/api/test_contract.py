@@ -56,7 +56,7 @@ def test_every_operation_says_what_it_does_and_what_it_needs(app: Flask, routes:
     assert len(ids) == len(set(ids))
     with app.test_request_context():
         assert [one.id for one in routes if not 10 <= len(str(one.contract.says)) < 130] == []
-    assert [one.id for one in routes if not one.permission and "Needs `" not in one.more] == []
+    assert [one.id for one in routes if not one.permissions and "Needs `" not in one.more] == []
 
 
 def test_the_page_about_the_api_names_every_operation_and_no_other(routes: list[Any]) -> None:
@@ -88,6 +88,30 @@ def test_a_token_does_only_what_its_scopes_say(
         path = re.sub(r"\{\w+_id\}", NOWHERE, one.path).format(number=1, name="x")
         answer = mute.call(one.method.upper(), path, {} if one.contract.takes else None)
         assert (answer.status_code, answer.json["code"]) == (403, "PERMISSION_DENIED"), one.id
+
+
+def test_a_token_with_the_permissions_that_an_operation_names_is_enough(
+    program: Callable[..., Program], api: Program, alice: Person, script: dict[str, Any], routes: list[Any]
+) -> None:
+    path = f"/scripts/{script['id']}"
+    given = {"event_type": "order.created", "cron": "@daily", "path": "orders", "name": "Another", "source": "1"}
+    rows = {noun: api.post(f"{path}/{noun}", given_of(noun, given)).json["id"]
+            for noun in ("subscriptions", "schedules", "endpoints")}  # fmt: skip
+    run = api.post(f"{path}/executions", {"wait": True, "input": {"n": 1}}).json["id"]
+    for one in sorted(routes, key=lambda each: (each.method == "delete", -len(each.path))):  # what is deleted goes last
+        if not one.permissions:
+            continue
+        caller = program(alice, frozenset(one.permissions))
+        at = one.path.format(script_id=script["id"], row_id=rows.get(one.tag), execution_id=run, letter_id=NOWHERE,
+                             number=1, name="Doubler")  # fmt: skip
+        needed = {name: given[name] for name in (one.contract.takes or {}).get("required", ())}
+        condition = {"If-Match": "*"} if one.contract.conditional else {}
+        answer = caller.call(one.method.upper(), at, needed if one.contract.takes else None, **condition)
+        assert answer.status_code not in (401, 403), (one.id, answer.text)
+
+
+def given_of(noun: str, given: dict[str, Any]) -> dict[str, Any]:
+    return {name: given[name] for name in {"subscriptions": ["event_type"], "schedules": ["cron"]}.get(noun, ["path"])}
 
 
 def test_what_is_elsewhere_or_nowhere_is_not_found(

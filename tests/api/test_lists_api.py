@@ -37,7 +37,7 @@ def test_a_script_is_called_by_its_name_and_answers_with_its_value(api: Program,
     assert answer.json.keys() == {"output", "execution_id"}
 
 
-@pytest.mark.parametrize("name", ["Цена / скидка", "a//b/", "50% off?", "Oʻlchov №1", "run"])
+@pytest.mark.parametrize("name", ["Цена / скидка", "a//b/", "/first", "50% off?", "Oʻlchov №1", "run"])
 def test_whatever_the_name_may_be(api: Program, name: str) -> None:
     write(api, name, "return context.script.name")
     assert api.post(f"/scripts/run/{quote(name, safe='')}").json["output"] == name
