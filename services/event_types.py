@@ -58,12 +58,12 @@ def check_pattern(pattern: object) -> str:
     """A type as subscriptions have it: `order.created`, `order.*` or `*`."""
     if pattern == EVERYTHING:
         return EVERYTHING
-    if isinstance(pattern, str) and pattern.endswith(REST) and _TYPE.fullmatch(pattern.removesuffix(REST)):
-        return pattern
+    fits = isinstance(pattern, str) and len(pattern) <= MAX_LENGTH
     try:
-        return check(pattern)
+        check(str(pattern).removesuffix(REST) if fits else pattern)
     except Invalid:
         raise Invalid("Write an event type like order.created, order.* or *.", field="event_type") from None
+    return str(pattern)
 
 
 def catalogue(actor: Principal, begins: str = "", limit: int = 50) -> list[KnownType]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import re2
 
-from services import filter_paths
+from services import filter_paths, stored
 from services.errors import Invalid
 from services.filter_operators import OPERATORS
 from services.filter_paths import MISSING
@@ -33,18 +33,18 @@ Matcher = Callable[[Mapping[str, Any]], bool]
 
 def check(filter: Any) -> dict[str, Any] | None:
     """The filter as it may be kept, or Invalid that names the position. Nothing, and nothing but `{}`, is None."""
+    if isinstance(filter, dict):
+        filter = _of_this_version(filter)
     if filter is None or filter == {}:
         return None
-    if isinstance(filter, dict) and "version" in filter:
-        filter = _of_this_version(filter)
     _check_size(filter)
     _check_node(filter, "", 1)
     return {"version": VERSION, **filter}
 
 
-def shown(stored: Filter | None) -> dict[str, Any] | None:
+def shown(kept: Filter | None) -> dict[str, Any] | None:
     """A kept filter without its version, as programs and people write it."""
-    return {key: value for key, value in stored.items() if key != "version"} if stored else None
+    return {key: value for key, value in kept.items() if key != "version"} if kept else None
 
 
 def _of_this_version(filter: Filter) -> dict[str, Any]:
@@ -55,10 +55,12 @@ def _of_this_version(filter: Filter) -> dict[str, Any]:
 
 def _check_size(filter: Any) -> None:
     try:
-        size = len(json.dumps(filter, ensure_ascii=False, allow_nan=False).encode("utf-8"))
+        text = json.dumps(filter, ensure_ascii=False, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
         raise Invalid("The filter is not JSON.", field="filter") from None
-    if size > MAX_BYTES:
+    if not stored.is_storable(filter, text):
+        raise Invalid("The filter is not JSON.", field="filter")
+    if len(text.encode()) > MAX_BYTES:
         raise Invalid("A filter may have %(most)s characters at most.", field="filter", most=MAX_BYTES)
     if count(filter) > MAX_CONDITIONS:
         raise Invalid("A filter may have %(most)s conditions at most.", field="filter", most=MAX_CONDITIONS)
@@ -131,9 +133,9 @@ def _compiled(content: str) -> Matcher:
     return _matcher(_readable(filter))
 
 
-def _readable(stored: Filter | None) -> Filter:
+def _readable(kept: Filter | None) -> Filter:
     """No filter is one that lets everything pass. Raises one of UNREADABLE for what another version kept."""
-    return (_of_this_version(stored) if stored else None) or {"all": []}
+    return (_of_this_version(kept) if kept else None) or {"all": []}
 
 
 def _matcher(node: Filter) -> Matcher:

@@ -114,15 +114,16 @@ def _again(actor: Principal, letter: DeadLetter, version: str, event: Event | No
     script = db.session.scalar(Script.alive().where(Script.id == letter.script_id))
     if script is None:
         raise Conflict("The script of this dead letter was deleted.")
+    form = script.parameters
     if version == "pinned":
-        versions.find(script.id, letter.version_number)
+        form = versions.find(script.id, letter.version_number).parameters
     event = event or (db.session.get(Event, letter.event_id) if letter.event_id else None)
     event = event or _event_of(letter, letter.event_data)
     run = queued(script, Wanted(
         trigger="replay", triggered_by="api" if actor.token_id else "user", actor=actor, type="event",
         trigger_id=letter.subscription_id or letter.id, event_id=event.id, replay_of=letter.execution_id,
         version=letter.version_number if version == "pinned" else None, chain_depth=event.chain_depth,
-        input=event.data if script.parameters else None,
+        input=event.data if form else None,
     ))  # fmt: skip
     db.session.flush()
     db.session.add(OutboxEntry(execution_id=run.id))

@@ -20,11 +20,16 @@ def as_json(value: Any, most_bytes: int, field: str) -> Any:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise Invalid("This is not JSON that can be kept.", field=field) from None
-    if _UNSTORABLE.search(text) or _has_nul(text) or is_deep(value):
+    if not is_storable(value, text):
         raise Invalid("This is not JSON that can be kept.", field=field)
     if len(text.encode()) > most_bytes:
         raise Invalid("At most %(most)s bytes.", field=field, most=most_bytes)
     return value
+
+
+def is_storable(value: Any, text: str) -> bool:
+    """Whether databases keep it; `text` is the value as JSON."""
+    return not (_UNSTORABLE.search(text) or _has_nul(text) or is_deep(value))
 
 
 def _has_nul(text: str) -> bool:

@@ -213,6 +213,21 @@ def test_a_replay_runs_the_event_again_on_the_version_asked_for(author: Principa
     assert len(db.session.scalars(select(OutboxEntry.id)).all()) == 4
 
 
+def test_the_version_that_is_replayed_decides_whether_data_is_its_input(author: Principal) -> None:
+    number = {"name": "n", "type": "number", "required": True}
+    script = subscribed(
+        author, "if (context.input.n < 7) throw new sdk.Fatal('few'); return context.input", parameters=[number]
+    )
+    failed = [fail_for_good(author, {"n": 5}).id for _ in range(2)]
+    scripts.save(author, script.id, Changes(parameters=[], source="return context.input"))
+
+    for letter_id, version, output in zip(failed, ("pinned", "current"), ({"n": 7}, None), strict=True):
+        run = replays.replay_edited(author, letter_id, {"n": 7}, version)
+        perform(run)
+        kept = db.session.get_one(Execution, run.id, options=[undefer(Execution.output)], populate_existing=True)
+        assert (kept.status, kept.output) == ("succeeded", output)
+
+
 def test_a_corrected_payload_reaches_only_the_script_that_failed(author: Principal) -> None:
     script = subscribed(
         author, "if (!context.event.data.total) throw new sdk.Fatal('no total'); return context.event.data.total"

@@ -246,6 +246,13 @@ def test_a_type_that_is_none_is_refused(author: Principal, kind: object) -> None
         publish(author, kind, {})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("pattern", ["", "*.a", "a*", "a.*.b", ".*", "**", "x" * 199 + ".*", 5, None])
+def test_a_pattern_that_is_none_is_refused(author: Principal, script: Script, pattern: object) -> None:
+    with pytest.raises(Invalid) as refusal:
+        subscriptions.create(author, script.id, pattern)
+    assert refusal.value.field == "event_type"
+
+
 def test_a_viewer_publishes_nothing(bob: Person, as_person: Callable[[Person], Principal]) -> None:
     with pytest.raises(Forbidden):
         publish(as_person(bob), "order.created")

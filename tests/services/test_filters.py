@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from functools import reduce
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -161,6 +162,9 @@ def test_groups_join_and_turn_round():
         ({"path": "data.x", "op": "eq", "value": 1, "values": 2}, "values"),
         (condition("data.x", "eq", float("nan")), None),
         ({"version": 2, "all": []}, None),
+        (condition("data.x", "eq", "a\0"), None),
+        (condition('data["\0"]', "exists", True), None),
+        (condition("data.x", "eq", reduce(lambda inner, _: [inner], range(101), 1)), None),
     ],
 )
 def test_it_refuses_a_wrong_filter_and_names_the_position(filter, at):
@@ -194,6 +198,7 @@ def test_it_is_kept_with_its_version_and_shown_without():
     assert filters.shown(filters.check(written)) == written
     assert filters.check(filters.check(written)) == filters.check(written)
     assert filters.shown(None) is None
+    assert filters.check({"version": 1}) is None
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(.*)*x", "(a{1,30}){1,30}$"])
