@@ -145,7 +145,7 @@ def delete(actor: Principal, schedule_id: UUID) -> None:
 def run_now(actor: Principal, schedule_id: UUID) -> Execution | None:
     """By hand, under the schedule's own overlap policy. None: it waits for the run that is still going."""
     require(actor, "scripts.execute")
-    schedule = get(actor, schedule_id)
+    schedule = _held(actor, schedule_id)
     script = scripts.get(actor, schedule.script_id)
     if schedule.overlap != "allow" and (firing.busy([schedule.id]) or firing.has_waiting(schedule.id)):
         if schedule.overlap == "skip" or firing.has_waiting(schedule.id):
@@ -156,6 +156,16 @@ def run_now(actor: Principal, schedule_id: UUID) -> Execution | None:
     run = enqueue(script, Wanted(trigger="manual", actor=actor, input=schedule.input, trigger_id=schedule.id))
     db.session.commit()
     return run
+
+
+def _held(actor: Principal, schedule_id: UUID) -> Schedule:
+    """Until this transaction ends nobody else starts a run of it, by hand or because it is due."""
+    get(actor, schedule_id)
+    query = select(Schedule).where(Schedule.id == schedule_id).with_for_update()
+    schedule = db.session.scalar(query.execution_options(populate_existing=True))
+    if schedule is None:
+        raise NotFound("There is no such schedule.")
+    return schedule
 
 
 def _settle(

@@ -1,6 +1,9 @@
 """Schedules as people make and change them: checked, audited, versioned, and armed for their next slot."""
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +12,8 @@ from sqlalchemy import select
 
 from models import AuditEntry, Execution, Occurrence, OutboxEntry, Schedule, Script, db
 from models.base import utcnow
-from services import schedules, scripts, versions
+from models.tenancy import as_tenant
+from services import firing, schedules, scripts, versions
 from services.cron.parse import CronError
 from services.cron.times import ClockChange
 from services.errors import Conflict, Forbidden, Invalid, NotFound
@@ -201,6 +205,30 @@ def test_a_run_by_hand_obeys_the_overlap_policy(author, script, overlap):
         assert [entry.state for entry in schedules.ledger(author, schedule.id)] == ["waiting"]
     with pytest.raises(Conflict, match="still going"):
         schedules.run_now(author, schedule.id)
+    assert len(db.session.scalars(select(Execution)).all()) == 1
+
+
+def test_two_runs_by_hand_at_once_are_one(app, author, script, monkeypatch):
+    """Each would find nothing going on if it looked before the other has started its run."""
+    schedule_id = schedules.create(author, script.id, Changes(cron="@daily", overlap="skip")).id
+    both_looked, busy = threading.Barrier(2, timeout=1), firing.busy
+
+    def look(schedule_ids):
+        found = busy(schedule_ids)
+        with contextlib.suppress(threading.BrokenBarrierError):  # the second looks when the first is through
+            both_looked.wait()
+        return found
+
+    def press(_number):
+        with app.app_context(), as_tenant(db.session, author.tenant.id):
+            try:
+                return schedules.run_now(author, schedule_id) is not None
+            except Conflict:
+                return False
+
+    monkeypatch.setattr(firing, "busy", look)
+    with ThreadPoolExecutor(2) as hands:
+        assert sorted(hands.map(press, range(2))) == [False, True]
     assert len(db.session.scalars(select(Execution)).all()) == 1
 
 
