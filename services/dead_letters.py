@@ -39,6 +39,7 @@ class Group:
 
     script_id: UUID
     script_name: str
+    script_deleted_at: datetime | None  # then it is not replayed
     code: str
     frame: str
     count: int
@@ -53,7 +54,9 @@ def page(actor: Principal, wanted: Filters, cursor: str = "", limit: int = 50) -
 
 def groups(actor: Principal, wanted: Filters) -> list[Group]:
     require(actor, "executions.read")
-    columns = (DeadLetter.script_id, Script.name, DeadLetter.error_code, DeadLetter.error_frame)
+    columns = (
+        DeadLetter.script_id, Script.name, Script.deleted_at, DeadLetter.error_code, DeadLetter.error_frame,
+    )  # fmt: skip
     latest = func.max(DeadLetter.failed_at)
     rows = db.session.execute(
         matching(select(*columns, func.count(DeadLetter.id), latest, func.max(DeadLetter.error_message)), wanted)

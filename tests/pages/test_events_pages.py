@@ -342,6 +342,17 @@ def test_dead_letters_are_grouped_and_replayed(world: World, alice: Person, sign
     assert "replayed" in browser.get("/dead-letters?state=resolved").text
 
 
+def test_a_group_of_a_deleted_script_is_settled_and_not_replayed(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+    assert "Replay on current" in browser.get("/dead-letters").text
+    with world.bound():
+        scripts.delete(alice.principal, world.script.id)
+    page = browser.get("/dead-letters").text
+
+    assert "at Price_new_orders.js:1:2" in page and "Settle this group?" in page
+    assert "Replay on current" not in page and "Replay all" not in page
+
+
 def test_dead_letters_are_found_by_day_type_and_error_and_replayed_as_found(
     world: World, alice: Person, sign_in: SignIn
 ) -> None:
