@@ -121,8 +121,8 @@ def _show_times(
 ) -> None:
     clocks = schedules.zone_named(zone)
     after, here = utcnow(), str(get_timezone())
-    if start := midnight(starts_on, clocks):
-        after = max(after, start - timedelta(microseconds=1))
+    if (start := midnight(starts_on, clocks)) and start > after:
+        after = start - timedelta(microseconds=1)
     found = schedules.preview(cron, zone, after=after, ends_at=midnight(ends_on, clocks, days=1))
     said.city, said.here = city(zone), city(here) if here != zone else ""
     said.rows = [

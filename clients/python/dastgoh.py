@@ -89,7 +89,8 @@ class Dastgoh:
                     problem, pause = Problem(refusal.code, _said(refusal)), refusal.headers.get("Retry-After")
                 if attempt == ATTEMPTS or problem.execution_id or not _passes(problem.status, attempt):
                     raise problem from None
-                time.sleep(min(float(pause or attempt), LONGEST_PAUSE_S))
+                # A proxy may say a date where we say seconds.
+                time.sleep(min(float(pause) if pause and pause.isdecimal() else attempt, LONGEST_PAUSE_S))
             except (OSError, HTTPException):  # no connection, or one that broke off: nobody knows what was done
                 if attempt == ATTEMPTS:
                     raise

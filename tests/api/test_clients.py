@@ -79,17 +79,18 @@ def test_a_refusal_that_passes_is_waited_for(
 ) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(dastgoh_module, "time", SimpleNamespace(sleep=pauses.append))  # the server sleeps too
-    refusals, send = iter([503, 429]), dastgoh_module.urlopen
+    date = "Sun, 22 Nov 2026 03:00:00 GMT"  # as a proxy may say it
+    refusals, send = iter([(503, "2"), (429, "2"), (503, date)]), dastgoh_module.urlopen
 
     def busy(request: Any, timeout: float) -> Any:
-        for status in refusals:
-            raise dastgoh_module.HTTPError(request.full_url, status, "busy", {"Retry-After": "2"}, None)
+        for status, pause in refusals:
+            raise dastgoh_module.HTTPError(request.full_url, status, "busy", {"Retry-After": pause}, None)
         return send(request, timeout=timeout)
 
     monkeypatch.setattr(dastgoh_module, "urlopen", busy)
 
     assert client.run("Price an order", {"total": 10}) == 9
-    assert pauses == [2.0, 2.0]
+    assert pauses == [2, 2, 3]
 
 
 def test_what_was_done_before_the_connection_broke_is_not_done_again(

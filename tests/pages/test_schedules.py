@@ -215,6 +215,7 @@ def test_the_preview_points_at_the_wrong_field(alice, sign_in, cron, wrong):
 @pytest.mark.parametrize(
     "query", ["", "?cron=%3Cscript%3Ealert(1)%3C/script%3E&timezone=UTC", "?cron=@daily&timezone=../../etc/passwd",
               "?cron=@daily", "?cron=" + "9" * 5000, "?cron=@daily&timezone=UTC&starts_on=9999-12-31&ends_on=9999-12-31",
+              "?cron=@daily&timezone=Asia/Tashkent&starts_on=0001-01-01&ends_on=0001-01-01",
               "?cron=@daily&timezone=UTC&starts_on=x"],
 )  # fmt: skip
 def test_the_preview_survives_whatever_is_typed(alice, sign_in, query):
