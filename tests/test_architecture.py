@@ -32,6 +32,7 @@ SHARED_BY_BLUEPRINTS = {
     "languages",
     "navigation",
     "security",
+    "requests",
 }
 NOT_IN_SERVICES = {"request", "session", "flash", "render_template", "g", "abort", "redirect", "url_for"}
 
