@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from runtime.compiler import braces_before, place, report_at
 from runtime.driver import FAILURES, PARSE_ERROR, Handle, Isolate, ScriptFailure, view
 from runtime.rejections import Rejections
 from runtime.wrapping import GUARDS, HEAD, TAIL
@@ -19,6 +21,9 @@ _OPEN = f"(open => {{ delete globalThis.{_NAME}; return open(); }})({_NAME})"
 # What JavaScript says through the mailbox.
 CALL, LOG, VALUE, FAIL, CRYPTO, TIMER, UNTIMER = range(1, 8)
 _WIDE, _MORE = 1, 2
+
+MOST_BRACES = 4
+"""Before a syntax error: how many are looked at."""
 
 SETTLE_S = 0.1
 """How long what has ended may take to come to rest."""
@@ -61,9 +66,10 @@ class Chamber:
         self._send(isolate.notifier(), lambda failure: self.rejections.listen())
 
     def check(self, source: str) -> None:
-        """Parse without running anything: a label nobody declares makes the whole text a syntax error at its end."""
-        for head, tail in GUARDS:
-            self._parse_only(head, source, tail)
+        """Parse without running anything. A brace too many is named itself, not what happens to come after it."""
+        problems = [problem for head, tail in GUARDS if (problem := self._problem(head, source, tail))]
+        if problems:
+            raise self._brace_too_many(source, problems) or problems[0]
 
     def compile(self, source: str, name: str) -> None:
         """Make the function; it is not run. The source must have been checked."""
@@ -114,13 +120,32 @@ class Chamber:
         self.isolate.call(self._enter, message, self._ends, done)
         self.isolate.free(message)
 
-    def _parse_only(self, head: str, source: str, tail: str) -> None:
+    def _problem(self, head: str, source: str, tail: str) -> BadSyntax | None:
+        """A label nobody declares makes every text a syntax error, at the latest at its end: nothing is run."""
         label = f"end_{secrets.token_hex(8)}"
         try:
             self.isolate.evaluate(f"{head}{source}{tail}\nbreak {label}")
         except ScriptFailure as failure:
-            if f"Undefined label '{label}'" not in failure.message:
-                raise _as_syntax(failure, head) from None
+            if f"Undefined label '{label}'" in failure.message:
+                return None
+            problem = _as_syntax(failure, head)
+            if isinstance(problem, BadSyntax):
+                return problem
+            raise
+        return None
+
+    def _brace_too_many(self, source: str, problems: list[BadSyntax]) -> BadSyntax | None:
+        """The first that ends a whole function, so that our own closing brace is not wanted."""
+        closing = None
+        for end in sorted({place(problem.report, problem.prefix, source) for problem in problems}):
+            for at in islice(braces_before(source, end), MOST_BRACES):
+                closing = at if self._is_whole(source[: at + 1]) else closing
+            if closing is not None:
+                return BadSyntax(report_at(source, closing, "SyntaxError: Unexpected token '}'"), 0)
+        return None
+
+    def _is_whole(self, source: str) -> bool:
+        return not any(self._problem(head, source, tail.replace("}", "", 1)) for head, tail in GUARDS)
 
     def _notified(self) -> None:
         operation, length, flags = self._head

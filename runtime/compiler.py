@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runtime.errors import ScriptError
@@ -83,7 +84,7 @@ def syntax_error(source: Source, report: str, prefix: int) -> ScriptError:
         return ScriptError.of("SYNTAX_ERROR", "SyntaxError: the source is nested too deeply")
     lines = _LINE_END.split(source.text)
     if line > len(lines):
-        line, column, message = len(lines), len(lines[-1]) + 1, _beyond_the_end(message)
+        line, column, message = len(lines), _units(lines[-1]) + 1, _beyond_the_end(message)
     elif line == 1:
         column = max(1, column - prefix)
     return ScriptError.of(
@@ -95,8 +96,37 @@ def syntax_error(source: Source, report: str, prefix: int) -> ScriptError:
     )
 
 
+def place(report: str, prefix: int, text: str) -> int:
+    """How far into the user's text a report of V8's points."""
+    found = _REPORT.match(report)
+    starts = _line_starts(text)
+    if found is None or not 1 <= int(found[1]) <= len(starts):
+        return len(text)
+    line = int(found[1])
+    return max(0, starts[line - 1] + len(found[4]) - (prefix if line == 1 else 0))
+
+
+def braces_before(text: str, end: int) -> Iterator[int]:
+    """Where braces close, the last one first."""
+    while (end := text.rfind("}", 0, end)) >= 0:
+        yield end
+
+
+def report_at(text: str, at: int, message: str) -> str:
+    """What V8 would say of a place in the text."""
+    starts = [start for start in _line_starts(text) if start <= at]
+    return f"source:{len(starts)}: {message}\n\n{' ' * _units(text[starts[-1] : at])}^"
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(end.end() for end in _LINE_END.finditer(text))]
+
+
+def _units(text: str) -> int:
+    """V8, and editors, count in units of UTF-16."""
+    return len(text.encode("utf-16-le")) // 2
+
+
 def _beyond_the_end(message: str) -> str:
-    """A brace too many already closed our wrapper; else something the user opened was still open."""
-    if "'}'" in message:
-        return "SyntaxError: Unexpected token '}'"
-    return "SyntaxError: Unexpected end of input"
+    """A token of ours is none of the user's: something of theirs is still open there."""
+    return "SyntaxError: Unexpected end of input" if "Unexpected token" in message else message

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from pathlib import Path
 
 from runtime.errors import EngineUnavailable
@@ -25,12 +26,25 @@ START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 15.0
 
 
+_zygotes: weakref.WeakSet[Zygote] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """With a forked process's copy of the socket open, a zygote would not see its parent die."""
+    for zygote in _zygotes:
+        zygote.let_go()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
 class Zygote:
     """One running zygote. When it breaks, it and its engines are gone; the nursery starts another."""
 
     def __init__(self, prepared: int) -> None:
         ours, theirs = socket.socketpair()
         self._sock, self._lock = ours, threading.Lock()
+        _zygotes.add(self)
         with theirs, tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", START, str(ROOT), str(theirs.fileno()), str(prepared), all_names()],
@@ -80,6 +94,10 @@ class Zygote:
                 return self._receive()[1]
         except OSError:
             return 0
+
+    def let_go(self) -> None:
+        """In a process forked from the parent, whose zygote this is not."""
+        self._sock.close()
 
     def close(self) -> None:
         self._sock.close()

@@ -10,6 +10,8 @@ import ctypes
 import mmap
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from runtime.chamber import Chamber, build
@@ -21,7 +23,7 @@ _TAKE = (
 _DEFAULT = "_ZN2v88internal8Snapshot19DefaultSnapshotBlobEv"
 _KEEP_CODE = 1
 _PATIENCE_S = 10
-_ATTEMPTS = 2
+_ATTEMPTS = 5
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -31,13 +33,19 @@ class _Data(ctypes.Structure):
 
 def install(library: Any, names: str) -> bool:
     """Let all isolates made from here on begin with the prelude and the SDK of these host names. There must be none yet."""
-    for _ in range(_ATTEMPTS):  # a machine that is short of processes or time may be so for a moment only
-        if snapshot := _taken_elsewhere(library, names):
+    for _ in range(_ATTEMPTS):
+        snapshot = _taken_elsewhere(library, names)
+        # Seen with one in six: the process that took it can begin with it, and V8 in all others ends at it.
+        if snapshot and _made_elsewhere(partial(_tried, library, snapshot)):
             return _use(library, snapshot)
     return False
 
 
 def _taken_elsewhere(library: Any, names: str) -> bytes | None:
+    return _made_elsewhere(lambda: _tried(library, _take(library, build(names))))
+
+
+def _made_elsewhere(make: Callable[[], bytes]) -> bytes | None:
     """By a process that ends with it: this one stays without an isolate, and lives whatever happens there."""
     reader, writer = os.pipe()
     try:
@@ -50,7 +58,7 @@ def _taken_elsewhere(library: Any, names: str) -> bytes | None:
         os.close(reader)
         signal.alarm(_PATIENCE_S)
         try:
-            _tell(writer, _tried(library, _take(library, build(names))))
+            _tell(writer, make())
         finally:
             os._exit(0)
     os.close(writer)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,43 @@ time.sleep(0.5)
 print(*rt.processes(), flush=True)
 time.sleep(60)
 """
+
+
+FORKING = """
+import os, time
+from runtime import Runtime, RuntimeConfig
+rt = Runtime(RuntimeConfig(pool_size=2))
+rt.execute("return 1")
+sibling = os.fork()
+if not sibling:
+    try:
+        rt.validate("return 2")
+    except RuntimeError:
+        time.sleep(60)
+    os._exit(1)
+rt.validate("return 3")
+print(*rt.processes(), flush=True)
+print(sibling, flush=True)
+time.sleep(60)
+"""
+
+
+def test_engines_do_not_outlive_their_parent_for_a_process_it_forked() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", FORKING], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    sibling = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    try:
+        until = time.monotonic() + 10
+        while any(map(alive, children)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not [pid for pid in children if alive(pid)]
+        assert alive(sibling)
+    finally:
+        os.kill(sibling, signal.SIGKILL)
+        parent.stdout.close()
 
 
 def test_a_killed_parent_leaves_no_child() -> None:

@@ -38,12 +38,21 @@ def test_line_and_column_of_a_syntax_error_are_exact_on_every_line(rt: Runtime) 
         ("const a=1;\nconst b=;", 2, 9),
         ("if (1) {", 1, 9),
         ("a }", 1, 3),
+        ("function f() {\n  return 1;\n}}\nconst x = f();\nawait x", 3, 2),
+        ("if (x) {\r\n}\r\n} else {\r\n}", 3, 1),
+        ("'}' + `}${'}'}` } // }\n/* } */", 1, 17),
+        ("'😀'; } {", 1, 7),
+        ("({ a() {} } }", 1, 13),
+        ("foo({ a: [1 })", 1, 13),
+        ("'😀'; foo(", 1, 11),
+        ("a;\u2028\u2029 const b=;", 3, 10),
+        ("\ufeffconst b=;", 1, 10),
+        (" " * 100_000 + "const b=;", 1, 100_009),
     ]:
         error = rt.validate(source)
         assert error is not None
         assert (error.code, error.line) == ("SYNTAX_ERROR", line)
-        if source != "a }":
-            assert error.column == column
+        assert error.column == column
         assert rt.execute(source).error == error
 
 
