@@ -7,10 +7,10 @@ from services.wiring import redis
 _HOUR = 3600.0
 
 CHORES = (
-    Chore("fire schedules", every_s=0.2, run=firing.fire_due, lane="schedules"),
-    Chore("start what waited for the last run", every_s=0.5, run=firing.release_waiting, lane="schedules"),
+    Chore("fire schedules", every_s=1.0, run=firing.fire_due, lane="schedules", until_next=firing.until_next),
+    Chore("start what waited for the last run", every_s=1.0, run=firing.release_waiting, lane="schedules"),
     Chore("arm schedules without a next slot", every_s=60.0, run=firing.rearm),
-    Chore("finish lost runs and hand over unclaimed ones", every_s=0.5, run=executions.sweep),
+    Chore("finish lost runs and hand over unclaimed ones", every_s=1.0, run=executions.sweep),
     Chore("send on what was measured", every_s=1.0, run=lambda: meters.flush(redis())),
     Chore("prune the ledger of schedules", every_s=_HOUR, run=firing.prune),
     Chore("prune runs", every_s=_HOUR, run=sweeping.prune),

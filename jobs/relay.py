@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 
 # Between two looks. What arrives meanwhile goes together: tiny batches cost more than this little waiting.
 LOOK_EVERY_S = 0.03
-# Where nothing has come for a while, and where workers have plenty to do: what comes in a crowd is handed over in larger batches.
-IDLE_AFTER_S, SELDOM_LOOK_EVERY_S = 10.0, 0.06
+# Where workers have plenty to do: what comes in a crowd is handed over in larger batches.
+SELDOM_LOOK_EVERY_S = 0.06
+# Where nothing has come for a while: an idle machine is to be left alone.
+IDLE_AFTER_S, IDLE_LOOK_EVERY_S = 10.0, 0.2
 LONGEST_BACKOFF_S = 5.0
 # Runs of one tenant that were handed over and not yet begun.
 AHEAD_PER_TENANT = 50
@@ -68,8 +70,9 @@ class Relay:
         """Until the next look."""
         if failures:
             return min(LONGEST_BACKOFF_S, 0.2 * 2.0 ** min(failures, 10))
-        idle = time.monotonic() - self._busy_at > IDLE_AFTER_S
-        usual = SELDOM_LOOK_EVERY_S if idle or self._is_well_ahead else LOOK_EVERY_S
+        usual = SELDOM_LOOK_EVERY_S if self._is_well_ahead else LOOK_EVERY_S
+        if time.monotonic() - self._busy_at > IDLE_AFTER_S:
+            usual = IDLE_LOOK_EVERY_S
         return max(usual - took_s, took_s)  # at most half of the time
 
     def _work(self) -> None:

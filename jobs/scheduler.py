@@ -18,7 +18,8 @@ from jobs.web import nothing
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAP = 0.2
+LONGEST_NAP = 0.5  # of the main thread: a signal sets a flag, and does not end its sleep
+EARLY = 0.3  # what is nearly due is done along with what is due: waking costs more than most of it
 LONGEST_BACKOFF = 5.0  # schedules are late by this much when the database comes back
 
 
@@ -28,6 +29,8 @@ class Chore:
     every_s: float
     run: Callable[[], object]
     lane: str = ""  # chores of another lane never make it late: each lane is a thread
+    until_next: Callable[[], float] | None = None
+    """Seconds until there is something to do, where that can be known; `every_s` is then how often it is looked for."""
 
 
 @dataclass
@@ -65,21 +68,24 @@ def run_scheduler(app: Flask, chores: Sequence[Chore], on_stop: Callable[[], Non
 
 def _work(app: Flask, turns: Sequence[_Turn], stopping: threading.Event) -> None:
     while not stopping.is_set():
+        is_time = any(turn.due <= time.monotonic() for turn in turns)
         for turn in turns:
-            if not stopping.is_set() and turn.due <= time.monotonic():
+            if is_time and not stopping.is_set() and turn.due <= time.monotonic() + EARLY:
                 _take(turn, app)
-        _nap(turns)
+        _nap(turns, stopping)
 
 
 def _take(turn: _Turn, app: Flask) -> None:
     try:
         with app.app_context():
             turn.chore.run()
+            wait = turn.chore.until_next() if turn.chore.until_next else turn.chore.every_s
         turn.failures = 0
     except Exception:
         turn.failures += 1
+        wait = turn.chore.every_s
         log.exception("chore %s failed, %d in a row", turn.chore.name, turn.failures)
-    turn.due = time.monotonic() + pause(turn.chore.every_s, turn.failures)
+    turn.due = time.monotonic() + pause(min(wait, turn.chore.every_s), turn.failures)
 
 
 def pause(every_s: float, failures: int) -> float:
@@ -88,6 +94,9 @@ def pause(every_s: float, failures: int) -> float:
     return max(every_s, backoff)
 
 
-def _nap(turns: Sequence[_Turn]) -> None:
-    soonest = min((turn.due for turn in turns), default=float("inf"))
-    time.sleep(max(0.0, min(LONGEST_NAP, soonest - time.monotonic())))
+def _nap(turns: Sequence[_Turn], stopping: threading.Event) -> None:
+    wait = max(0.0, min(turn.due for turn in turns) - time.monotonic()) if turns else LONGEST_NAP
+    if threading.current_thread() is threading.main_thread():
+        time.sleep(min(LONGEST_NAP, wait))
+    else:
+        stopping.wait(wait)

@@ -5,6 +5,7 @@ number of schedulers may do this at once, and be killed at any moment: each slot
 """
 
 import logging
+import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 LEDGER_DAYS = 90
+AGAIN_S = 0.2
+SPREAD_S = 0.03
+"""Several schedulers do not all reach for the same slot in the same moment."""
 
 # Written into the statement, so that SQLite sees that its partial indexes fit.
 _OPEN = Execution.status.in_(bindparam("open", ("queued", "running"), expanding=True, literal_execute=True))
@@ -72,6 +76,17 @@ def fire_due(now: datetime | None = None) -> int:
             if claimed < BATCH:
                 break
     return total
+
+
+def until_next() -> float:
+    """Seconds until a schedule is due. What stays due although it was just fired is tried again in a while."""
+    armed = select(Schedule.next_run_at).where(Schedule.next_run_at.is_not(None))
+    with system_reading(db.engine) as connection:
+        due = connection.scalar(armed.order_by(Schedule.next_run_at).limit(1))
+    if due is None:
+        return float("inf")
+    wait = (due - utcnow()).total_seconds()
+    return wait + random.uniform(0, SPREAD_S) if wait > 0 else AGAIN_S  # noqa: S311 (nobody gains by guessing it)
 
 
 def _fire_batch(now: datetime) -> int:

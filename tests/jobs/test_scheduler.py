@@ -3,11 +3,12 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 from flask import Flask, current_app
 
-from jobs.scheduler import Chore, pause, run_scheduler
+from jobs.scheduler import EARLY, Chore, _Turn, _work, pause, run_scheduler
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,33 @@ def test_a_long_chore_does_not_make_those_of_another_lane_late():
         Flask("here"), [Chore("long", 60, lambda: long_one_ends.wait(20)), Chore("works", 0.01, works, lane="quick")]
     )
     assert seen == [False] * 3
+
+
+def test_what_is_known_to_be_due_sooner_is_done_sooner():
+    seen = []
+
+    def works():
+        seen.append(current_app.name)
+        if len(seen) == 3:
+            stop()
+
+    run_scheduler(Flask("here"), [Chore("works", 60, works, until_next=lambda: 0.01)])
+    assert len(seen) == 3
+
+
+def test_what_is_nearly_due_is_done_along():
+    seen, stopping = [], threading.Event()
+
+    def works():
+        seen.append("rare")
+
+    def looks():
+        seen.append("often")
+        stopping.set()
+
+    turns = [_Turn(Chore("rare", 60, works), time.monotonic() + EARLY / 2), _Turn(Chore("often", 60, looks), 0.0)]
+    _work(Flask("here"), turns, stopping)
+    assert seen == ["rare", "often"]
 
 
 def test_it_ends_on_sigterm_and_closes_what_it_was_given():

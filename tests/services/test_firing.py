@@ -94,6 +94,16 @@ def test_nothing_fires_before_its_time(hourly):
     assert fire(NOON - timedelta(milliseconds=1)) == 0
 
 
+def test_it_is_known_how_long_there_is_nothing_to_fire(hourly):
+    assert firing.until_next() == float("inf")
+    hourly(utcnow() + HOUR)
+    soonest = hourly(utcnow() + timedelta(seconds=20))
+    assert 15 < firing.until_next() < 20 + firing.SPREAD_S
+
+    arm(soonest, utcnow() - HOUR)
+    assert firing.until_next() == firing.AGAIN_S, "what cannot be fired must not keep the scheduler busy"
+
+
 def test_firing_is_no_change_by_people(hourly):
     schedule = hourly()
     before = schedule.updated_at

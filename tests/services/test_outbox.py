@@ -63,6 +63,15 @@ def test_a_relay_looks_less_often_while_workers_have_plenty_to_do(
     assert relay.pause() == usual, "somebody else has come"
 
 
+def test_a_relay_leaves_an_idle_machine_alone(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay = Relay(app)
+    usual = relay.pause()
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.relay.IDLE_AFTER_S", -1.0)
+        assert relay.pause() > usual
+    assert relay.pause() == usual
+
+
 def test_two_relays_never_hand_over_the_same_run(app: Flask, enter, alice: Person) -> None:
     fill(enter(alice), 30)
 
