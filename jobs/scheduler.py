@@ -40,12 +40,22 @@ class _Turn:
     failures: int = 0
 
 
+class _Stopping(threading.Event):
+    """A second signal may come while the first is being handled, so their handler takes no lock: it sets a flag, which the main
+    thread sees between two naps."""
+
+    asked = False
+
+    def is_set(self) -> bool:
+        return self.asked or super().is_set()
+
+
 def run_scheduler(app: Flask, chores: Sequence[Chore], on_stop: Callable[[], None] = nothing) -> None:
     """Run each chore whenever it is due. The chores at hand are finished before the process ends."""
-    stopping = threading.Event()
+    stopping = _Stopping()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
+        stopping.asked = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)

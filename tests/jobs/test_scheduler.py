@@ -78,6 +78,20 @@ def test_what_is_nearly_due_is_done_along():
     assert seen == ["rare", "often"]
 
 
+def test_it_ends_however_many_signals_come_at_once():
+    """One that comes while another is being handled finds no lock taken."""
+
+    def insist():
+        for _ in range(300):
+            stop()
+
+    lanes = [Chore("waits", 60, lambda: None, lane=str(at)) for at in range(8)]
+    insisting = threading.Timer(0.05, insist)
+    insisting.start()
+    run_scheduler(Flask("here"), [*lanes, Chore("works", 0.01, lambda: None)])
+    insisting.join()
+
+
 def test_it_ends_on_sigterm_and_closes_what_it_was_given():
     closed = threading.Event()
     run_scheduler(Flask("here"), [Chore("stop", 60, stop)], on_stop=closed.set)
