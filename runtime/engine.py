@@ -78,6 +78,13 @@ class Engine:
                 self._dead = True
         return self._dead
 
+    @property
+    def rested(self) -> bool:
+        """All is prepared for another run, as far as can be seen without waiting. For whoever holds the engine."""
+        if not self._rested and not self.dead:
+            self._rested = self.inbox.drop(wire.RESTED)
+        return self._rested
+
     def kill(self) -> None:
         """At once, from any thread. The process id stays ours until `bury`."""
         with self._state:

@@ -76,7 +76,7 @@ class Pool:
         self._places.give()
 
     def lease(self, key: str | None = None, on_wait: OnWait = _nobody_cancels) -> Engine:
-        """An engine for a holder of a place: one with the source prepared if there is one, else the longest rested."""
+        """An engine for a holder of a place: one that is ready, with the source prepared if there is one."""
         while True:
             with self._lock:
                 engine = self._pick(key)
@@ -125,11 +125,16 @@ class Pool:
     def _pick(self, key: str | None) -> Engine | None:
         if not self._idle:
             return None
-        chosen = next((at for at, engine in enumerate(self._idle) if key in engine.prepared), 0)
-        engine = self._idle.pop(chosen)
+        engine = self._best(key)
+        self._idle.remove(engine)
         if len(self._idle) < self._config.warm - 1:
             self._changed.notify_all()
         return engine
+
+    def _best(self, key: str | None) -> Engine:
+        """Of two that are ready the one used last: what it needs is still in the processor's caches."""
+        able = [engine for engine in reversed(self._idle) if engine.rested] or self._idle
+        return next((engine for engine in able if key in engine.prepared), able[0])
 
     def _worn(self, engine: Engine) -> str | None:
         if engine.dead:

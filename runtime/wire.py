@@ -63,6 +63,14 @@ class Inbox:
         del self._buffer[:end]
         return bytes((kind,)), payload
 
+    def drop(self, kind: bytes) -> bool:
+        """Whether a frame of that kind, with nothing in it, was next; if so it is gone."""
+        whole = frame(kind)
+        found = self._buffer.startswith(whole)
+        if found:
+            del self._buffer[: len(whole)]
+        return found
+
     def fill(self, flags: int = 0) -> None:
         """Wait for more bytes, unless the flags say otherwise."""
         data = self._sock.recv(CHUNK, flags)

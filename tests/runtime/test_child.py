@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -321,3 +322,32 @@ def test_the_workers_wait_for_work_and_leave_when_idle() -> None:
     assert not workers._threads
     workers.submit(done.set)
     workers.close()
+
+
+def test_python_knows_an_isolates_thread_until_it_ends() -> None:
+    """Else it would be made known anew with every callback; and what it holds must not outlive it."""
+
+    class Kept:
+        pass
+
+    local, kept, found = threading.local(), [], []
+
+    def told() -> None:
+        found.append(hasattr(local, "kept"))
+        if not found[-1]:
+            local.kept = Kept()
+            kept.append(weakref.ref(local.kept))
+
+    isolate = driver.Isolate(driver.start(zygote.FLAGS), told)
+    notify, nothing = isolate.notifier(), isolate.evaluate("[]")
+    turn = isolate.evaluate("(function () { this(); this(); })")
+    for _ in range(2):
+        done = threading.Event()
+        isolate.call(turn, notify, nothing, lambda failure, done=done: done.set())
+        assert done.wait(10)
+    assert found == [False, True, True, True]
+    assert kept[0]() is not None
+    while isolate.busy:
+        time.sleep(0.001)
+    isolate.close()
+    assert kept[0]() is None

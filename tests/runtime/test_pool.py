@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from runtime import Limits, Outcome, Runtime, RuntimeConfig
+from runtime.engine import Engine
 from runtime.fairness import Places
 from runtime.nursery import Nursery
 
@@ -311,3 +313,33 @@ def test_a_run_that_keeps_a_processor_busy_lets_others_pass() -> None:
 
 def _niceness(pid: int) -> list[int]:
     return [os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(f"/proc/{pid}/task")]
+
+
+def test_a_lone_caller_does_not_wait_for_the_engine_it_has_just_used(
+    rt_of_two: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+    run = Engine.run
+    monkeypatch.setattr(Engine, "run", lambda engine, what: (used.append(engine), run(engine, what))[1])
+    for _ in range(4):  # both know the source, and have it prepared
+        assert rt_of_two.execute("return 1").ok
+        assert settle(lambda: used[-1].rested)
+    first = used[-1]
+    os.kill(first.pid, signal.SIGSTOP)  # it takes long to make ready again what the last run has used up
+    first._rested = False
+    try:
+        assert rt_of_two.execute("return 1").ok
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    second = used[-1]
+    assert second is not first
+    assert settle(lambda: second.rested)
+    assert rt_of_two.execute("return 1").ok
+    assert used[-1] is second, "of two that are ready the one used last is the quicker"
+
+
+@pytest.fixture
+def rt_of_two() -> Iterator[Runtime]:
+    with Runtime(RuntimeConfig(pool_size=2, warm=2)) as rt:
+        assert settle(lambda: rt.metrics()["pool"]["available"] == 2)
+        yield rt
