@@ -1,10 +1,10 @@
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Select, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Identified, Timestamped
+from models.tenancy import AnySession, bound_to
 
 
 class Tenant(Identified, Timestamped, Base):
@@ -26,9 +26,9 @@ class Tenant(Identified, Timestamped, Base):
         return select(Tenant).where(Tenant.slug == slug.lower())
 
     @staticmethod
-    def held(tenant_id: UUID) -> Select[UUID]:
-        """Whoever asks for the same waits until this transaction ends; all else of the tenant goes on."""
-        return select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True)
+    def hold(session: AnySession) -> None:
+        """Who holds the session's tenant next waits until this transaction ends; all else of the tenant goes on."""
+        session.execute(select(Tenant.id).where(Tenant.id == bound_to(session)).with_for_update(key_share=True))
 
     @staticmethod
     def listed() -> Select["Tenant"]:

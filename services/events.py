@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from models.base import db
 from models.event import Event
 from models.execution import Execution
-from models.tenancy import bound_to
 from models.tenant import Tenant
 from runtime.errors import HostError
 from services import event_types, happenings, routing
@@ -87,7 +86,7 @@ def _committed(publications: Sequence[Publication]) -> list[Published]:
 
 def _record_all(publications: Sequence[Publication]) -> list[Published]:
     if len({one.external_id for one in publications if one.external_id}) > 1:
-        _hold()
+        Tenant.hold(db.session)  # batches with the same ids in another order would wait for each other's
     known, published = _known(publications), []
     _refuse_other_content(publications, known)
     for publication in publications:
@@ -98,11 +97,6 @@ def _record_all(publications: Sequence[Publication]) -> list[Published]:
                 known[publication.external_id] = event
         published.append(Published(event.external_id or str(event.id), event.matched, event.id))
     return published
-
-
-def _hold() -> None:
-    """Batches with the same ids in another order would wait for each other's."""
-    db.session.execute(Tenant.held(cast(UUID, bound_to(db.session))))
 
 
 def _refuse_other_content(publications: Sequence[Publication], known: Mapping[str, Event]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -13,7 +13,6 @@ from models.base import db, utcnow
 from models.event import Event
 from models.script import Script
 from models.subscription import Subscription
-from models.tenancy import bound_to
 from models.tenant import Tenant
 from services import audit, event_types, filters, recording, scripts
 from services.audit import Target
@@ -110,7 +109,7 @@ def _fill(row: Subscription, given: Mapping[str, Any]) -> None:
 def _next_moment() -> datetime:
     """Later than every change so far, whatever the clocks say, and before every later one: routing sees a change by the
     latest moment, and would not see one that is committed after a later one."""
-    db.session.execute(Tenant.held(cast(UUID, bound_to(db.session))))
+    Tenant.hold(db.session)
     latest = db.session.scalar(select(func.max(Subscription.updated_at)))
     return max(utcnow(), latest + timedelta(microseconds=1)) if latest else utcnow()
 
