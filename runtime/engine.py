@@ -60,6 +60,8 @@ class Engine:
         self.means: tuple[str, ...] = ()
         self.base_memory = 0
         self.stepped_back = False
+        self.stood = False
+        """It was ready for a run once; one that dies before was born unfit."""
         self._most_prepared, self._number = most_prepared, 0
         self._sending, self._state = threading.Lock(), threading.Lock()
         self._dead = self._buried = self._rested = False
@@ -83,6 +85,7 @@ class Engine:
         """All is prepared for another run, as far as can be seen without waiting. For whoever holds the engine."""
         if not self._rested and not self.dead:
             self._rested = self.inbox.drop(wire.RESTED)
+            self.stood = self.stood or self._rested
         return self._rested
 
     def kill(self) -> None:
@@ -235,7 +238,7 @@ class Engine:
                 self.inbox.fill()
                 continue
             if whole[0] == wire.RESTED:
-                self._rested = True
+                self._rested = self.stood = True
             elif whole[0] == wire.READY:
                 self._introduce(decode(whole[1]))
             elif whole[0] != kind:

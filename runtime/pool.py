@@ -20,9 +20,17 @@ from runtime.workers import Workers
 log = logging.getLogger(__name__)
 
 FIRST_BACKOFF_S, MOST_BACKOFF_S = 0.1, 5.0
+MOST_PAUSE_S = 1.0
+"""Between two engines for runs that wait, while engines die at their birth."""
+UNFIT_AFTER = 3
+"""So many stillborn engines in a row are held against the zygote."""
 PING_TIMEOUT_S = 5.0
 HEAD_START_S = 0.005
 """While an engine stands ready, the run that follows a kill goes first: a fork would share the processor with it."""
+
+
+class Stillborn(EngineUnavailable):
+    """It was forked, and did not live to be of use: the next one may."""
 
 
 class Exhausted(Exception):
@@ -55,7 +63,7 @@ class Pool:
         self._leased: set[Engine] = set()
         self._wanted: deque[Future[Engine]] = deque()
         self._making = 0
-        self._created, self._errors = 0, 0
+        self._created, self._errors, self._stillborn = 0, 0, 0
         self._destroyed: Counter[str] = Counter()
         self._last_error: str | None = None
         self._means: tuple[str, ...] = ()
@@ -153,6 +161,11 @@ class Pool:
         """One beyond the pool, for its holder to bury."""
         return self._create()
 
+    def has_engines(self) -> bool:
+        """Or could make them, when it last tried."""
+        with self._lock:
+            return self._last_error is None or bool(self._idle)
+
     def _meet_wants(self) -> None:
         """As many in the making as are waited for. The lock is held."""
         self._wanted = deque(coming for coming in self._wanted if not coming.done())
@@ -178,13 +191,16 @@ class Pool:
     def _make(self) -> EngineUnavailable | None:
         """One more engine, which `_making` counts already; or why there is none."""
         try:
+            self._pause_after_stillbirths()
             engine = self._create()
+            if self._stillborn or not self._wanted:
+                self._see_it_stand(engine)  # else whoever waits for it does
+        except Stillborn as problem:
+            return problem
         except EngineUnavailable as problem:
             self._disappoint(problem)
             return problem
         else:
-            if not self._wanted:
-                engine.ping(self._config.start_timeout_s)  # it is of use once it stands
             self.release(engine)
             return None
         finally:
@@ -192,6 +208,22 @@ class Pool:
                 self._making -= 1
                 self._meet_wants()
                 self._changed.notify_all()
+
+    def _pause_after_stillbirths(self) -> None:
+        with self._changed:
+            if self._stillborn:
+                pause = min(MOST_PAUSE_S, FIRST_BACKOFF_S * 2.0 ** min(self._stillborn, 10))
+                self._changed.wait_for(lambda: self._closing, pause)
+
+    def _see_it_stand(self, engine: Engine) -> None:
+        """It is of use once it answers."""
+        if not engine.ping(self._config.start_timeout_s):
+            self._destroy(engine, "died")
+            raise Stillborn(self._last_error or "an engine died at its birth")
+        with self._lock:
+            if self._stillborn:
+                log.warning("engines live again, after %d that died at their birth", self._stillborn)
+            self._stillborn, self._last_error = 0, None
 
     def _create(self) -> Engine:
         try:
@@ -203,16 +235,30 @@ class Pool:
             raise EngineUnavailable(str(error)) from None
         with self._lock:
             self._created += 1
-            self._last_error = None
+            if not self._stillborn:
+                self._last_error = None
         return engine
 
     def _destroy(self, engine: Engine, reason: str) -> None:
         """To its very end: what is left of a process would share the processor with the run that follows."""
+        if reason == "died" and not engine.stood:
+            reason = "stillborn"
         number, said = engine.bury()
-        if said:
-            log.warning("engine %s (%s, signal %s) said: %s", engine.pid, reason, number, said[-2000:])
+        if said or reason in ("died", "stillborn"):
+            log.warning("engine %s (%s, signal %s) said: %s", engine.pid, reason, number, said[-2000:] or "nothing")
         with self._lock:
             self._destroyed[reason] += 1
+        if reason == "stillborn":
+            self._mourn(f"an engine died at its birth (signal {number}): {said[-200:] or 'it said nothing'}")
+
+    def _mourn(self, problem: str) -> None:
+        with self._lock:
+            self._stillborn += 1
+            self._errors += 1
+            self._last_error = problem
+            is_unfit = self._stillborn >= UNFIT_AFTER
+        if is_unfit:
+            self._nursery.renew()
 
     def _keep(self) -> None:
         """The keeper's thread: stock, health, age."""

@@ -25,6 +25,7 @@ from runtime.workers import Workers
 log = logging.getLogger(__name__)
 
 ATTEMPTS_TO_START = 3
+"""At least; while engines die at their birth, as many as there are in the time a run may wait for one."""
 
 
 class Runtime:
@@ -155,7 +156,7 @@ class Runtime:
 
     def _run_somewhere(self, run: Run, began: float, on_wait: OnWait, on_start: Callable[[], None] | None) -> None:
         """An engine may die before it begins; the run has lost nothing then and goes to another."""
-        for _ in range(ATTEMPTS_TO_START):
+        for attempt in itertools.count(1):
             if run.cancelled:
                 raise Exhausted("cancelled")
             engine = self._pool.lease(run.entry.key, on_wait)
@@ -171,6 +172,9 @@ class Runtime:
                 engine.kill()
             finally:
                 self._pool.release(engine, _reason(run))
+            is_late = time.monotonic() - began > self.config.acquire_timeout_ms / 1000
+            if attempt >= ATTEMPTS_TO_START and (is_late or self.is_able):
+                break
         run.fail("ENGINE_CRASHED", "no engine lived long enough to begin the run")
 
     def _learn(self, run: Run) -> None:
@@ -246,6 +250,11 @@ class Runtime:
             "pool": self._pool.stats(),
             "compile_cache": self._compiler.stats(),
         }
+
+    @property
+    def is_able(self) -> bool:
+        """Whether there are engines, or were when one was last made."""
+        return self._pool.has_engines()
 
     def means(self) -> list[str]:
         """How engines are locked down here, as the last one to start reported it."""

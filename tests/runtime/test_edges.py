@@ -382,6 +382,7 @@ def test_a_run_whose_engines_all_die_before_it_begins_says_so(monkeypatch: pytes
 def test_a_zygote_that_cannot_fork_says_why() -> None:
     ours, theirs = socket.socketpair()
     zygote = Zygote.__new__(Zygote)
+    ours.settimeout(1.0)  # what was sent along keeps the other end open until the kernel looks
     zygote._sock, zygote._lock = ours, threading.Lock()
     theirs.sendall(ANSWER.pack(-1, 11))
     with pytest.raises(EngineUnavailable, match="temporarily"):
@@ -393,10 +394,8 @@ def test_a_zygote_that_cannot_fork_says_why() -> None:
 
 def test_a_nursery_tries_a_second_zygote_and_then_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     nursery, sock = Nursery(1), socket.socket()
-    broken = SimpleNamespace(
-        alive=True, pid=1, close=lambda: None, fork=lambda *_: (_ for _ in ()).throw(OSError("broken"))
-    )
-    whole = SimpleNamespace(alive=True, pid=2, close=lambda: None, fork=lambda *_: 77)
+    broken = SimpleNamespace(ended="", retire=lambda: None, fork=lambda *_: (_ for _ in ()).throw(OSError("broken")))
+    whole = SimpleNamespace(fork=lambda *_: 77)
     following = iter([broken, whole, broken, broken])
     monkeypatch.setattr(nursery, "_current", lambda: next(following))
     assert nursery.fork(sock, 0) == (whole, 77)

@@ -15,7 +15,7 @@ import pytest
 from runtime import Limits, Outcome, Runtime, RuntimeConfig
 from runtime.engine import Engine
 from runtime.fairness import Places
-from runtime.nursery import Nursery
+from runtime.nursery import Nursery, Zygote
 
 
 def settle(condition: object, seconds: float = 10.0) -> bool:
@@ -266,6 +266,91 @@ def test_a_broken_zygote_is_replaced() -> None:
         assert rt.execute("return 1").value == 1
         os.kill(rt.processes()[0], 9)
         assert settle(lambda: rt.execute("return 2").value == 2)
+
+
+class Cuckoo:
+    """Kills what one zygote, or any, brings forth, for as long as it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.killed: list[int] = []
+        self.victims_of: int | None = None  # None: of every zygote
+        self.is_at_it = True
+        original = Zygote.fork
+
+        def fork(zygote: Zygote, *arguments: Any) -> int:
+            pid = original(zygote, *arguments)
+            if self.is_at_it and self.victims_of in (None, zygote.pid):
+                os.kill(pid, signal.SIGKILL)
+                self.killed.append(pid)
+            return pid
+
+        monkeypatch.setattr(Zygote, "fork", fork)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zygote may be given up on at once."""
+    monkeypatch.setattr("runtime.nursery.LEAST_AGE_S", 0.0)
+
+
+def test_a_zygote_whose_engines_die_at_their_birth_is_replaced_while_runs_go_on(
+    hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Runtime(RuntimeConfig(pool_size=3, warm=1, max_uses=1)) as rt:
+        started, outcomes = threading.Event(), []
+        older = in_thread(
+            lambda: outcomes.append(rt.execute("await sdk.sleep(4000); return 'older'", on_start=started.set))
+        )
+        assert started.wait(10)
+        unfit = rt.processes()[0]
+        cuckoo = Cuckoo(monkeypatch)
+        cuckoo.victims_of = unfit
+        for pid in rt._pool.engine_pids():
+            if pid not in [engine.pid for engine in rt._pool._leased]:
+                os.kill(pid, signal.SIGKILL)
+        assert rt.execute("return 2").value == 2, "it waits for the engine of another zygote"
+        assert rt.processes()[0] != unfit
+        assert len(cuckoo.killed) >= 3
+        older.join()
+        assert outcomes[0].value == "older", "an engine in good health outlives its zygote's replacement"
+        assert settle(lambda: not psutil.pid_exists(unfit)), "the last of its engines takes it along"
+        assert rt.metrics()["pool"]["destroyed"]["stillborn"] >= 3
+
+
+def test_engines_that_die_at_their_birth_are_made_at_a_measured_pace_and_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuckoo = Cuckoo(monkeypatch)
+    with Runtime(RuntimeConfig(pool_size=1, warm=1, acquire_timeout_ms=1_500, start_timeout_s=1.5)) as rt:
+        refused = rt.execute("return 1").error
+        assert refused is not None
+        assert refused.code in ("POOL_EXHAUSTED", "ENGINE_CRASHED")
+        assert not rt.is_able
+        assert "died at its birth" in rt.metrics()["pool"]["last_error"]
+        assert len(cuckoo.killed) < 20, "the processor is not spent on it"
+        cuckoo.is_at_it = False
+        assert settle(lambda: rt.execute("return 2").value == 2)
+        assert rt.is_able
+        assert rt.metrics()["pool"]["last_error"] is None
+
+
+def test_a_zygote_that_stands_still_is_replaced_while_runs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.nursery.ANSWER_TIMEOUT_S", 0.3)
+    with Runtime(RuntimeConfig(pool_size=3, warm=1, max_uses=1)) as rt:
+        started, outcomes = threading.Event(), []
+        older = in_thread(
+            lambda: outcomes.append(rt.execute("await sdk.sleep(2500); return 'older'", on_start=started.set))
+        )
+        assert started.wait(10)
+        still = rt.processes()[0]
+        os.kill(still, signal.SIGSTOP)
+        for pid in set(rt._pool.engine_pids()) - {engine.pid for engine in rt._pool._leased}:
+            os.kill(pid, signal.SIGKILL)
+        assert rt.execute("return 2").value == 2
+        assert rt.processes()[0] != still
+        older.join()
+        assert outcomes[0].value == "older"
+        assert settle(lambda: not psutil.pid_exists(still))
 
 
 def test_engines_are_locked_down() -> None:
