@@ -76,16 +76,25 @@ def resolve(letter_id: UUID) -> AnyResponse:
 def replay_many() -> AnyResponse:
     """A group, or all that the page's filters show."""
     count = replays.replay_many(actor(), _wanted(request.form), request.form.get("version", "pinned"))
-    toast(ngettext("%(num)s event is delivered again.", "%(num)s events are delivered again.", count), "run")
-    return redirect_to(url_for("dead_letters.index"))
+    if count:
+        toast(ngettext("%(num)s event is delivered again.", "%(num)s events are delivered again.", count), "run")
+    return _back_to_list(count)
 
 
 @bp.post("/resolve")
 @requires("dead_letters.manage")
 def resolve_many() -> AnyResponse:
     count = dead_letters.resolve_many(actor(), _wanted(request.form), request.form.get("note", ""))
-    toast(ngettext("%(num)s dead letter is settled.", "%(num)s dead letters are settled.", count))
-    return redirect_to(url_for("dead_letters.index"))
+    if count:
+        toast(ngettext("%(num)s dead letter is settled.", "%(num)s dead letters are settled.", count))
+    return _back_to_list(count)
+
+
+def _back_to_list(count: int) -> AnyResponse:
+    """As it was filtered: the address says so, while the form says which of its letters were meant."""
+    if not count:
+        toast(_("No open dead letter was left to act on."), "warn")
+    return redirect_to(url_for("dead_letters.index", **_kept(request.args)))
 
 
 def _page(letter_id: UUID, text: str | None = None, problem: str = "") -> str:

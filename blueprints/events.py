@@ -14,6 +14,7 @@ from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
 from models.base import utcnow
 from services import causation, event_log, event_types, events
+from services.choices import meaning_of
 from services.errors import Invalid
 from services.event_log import Filters
 from services.filter_index import OWN
@@ -28,7 +29,7 @@ PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedel
 @requires("executions.read")
 def index() -> Response:
     asked = {name: request.args.get(name, "").strip()[:200] for name in ("type", "source", "matched", "period")}
-    since = utcnow() - PERIODS[asked["period"]] if asked["period"] in PERIODS else None
+    since = utcnow() - meaning_of(asked["period"], PERIODS, "period") if asked["period"] else None
     cursor = request.args.get("cursor", "")
     page = event_log.page(actor(), Filters(asked["type"], asked["source"], asked["matched"], since), cursor)
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value}

@@ -14,12 +14,13 @@ from models.dead_letter import DeadLetter
 from models.script import Script
 from services import audit, retention
 from services.audit import Target
-from services.errors import Conflict, NotFound
+from services.errors import Conflict, Invalid, NotFound
 from services.identity import Principal, require
 from services.paging import Page, keyset
 
 MOST_AT_ONCE = 500
 MOST_GROUPS = 100
+STATES = ("open", "resolved", "all")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Filters:
     code: str = ""
     frame: str | None = None  # "" is a group too: failures without a frame
     event_type: str = ""
-    state: str = "open"  # open, resolved, all
+    state: str = "open"  # one of STATES
     since: datetime | None = None
     until: datetime | None = None
 
@@ -131,6 +132,8 @@ def prune() -> None:
 
 
 def matching(query: Any, wanted: Filters) -> Any:
+    if wanted.state not in STATES:
+        raise Invalid("There is no such choice.", field="state")
     if wanted.script_id:
         query = query.where(DeadLetter.script_id == wanted.script_id)
     if wanted.code:
@@ -143,20 +146,19 @@ def matching(query: Any, wanted: Filters) -> Any:
         query = query.where(DeadLetter.failed_at >= wanted.since)
     if wanted.until:
         query = query.where(DeadLetter.failed_at < wanted.until)
-    if wanted.state in ("open", "resolved"):
-        query = query.where(
-            DeadLetter.resolved_at.is_(None) if wanted.state == "open" else DeadLetter.resolved_at.is_not(None)
-        )
-    return query
+    if wanted.state == "resolved":
+        return query.where(DeadLetter.resolved_at.is_not(None))
+    return still_open(query) if wanted.state == "open" else query
 
 
-def still_open(wanted: Filters) -> Filters:
-    return Filters(**{**vars(wanted), "state": "open"})
+def still_open(query: Any) -> Any:
+    """Beside what was asked for, not in its place: whoever asked for settled ones must not meet the open ones."""
+    return query.where(DeadLetter.resolved_at.is_(None))
 
 
 def oldest_open(wanted: Filters, *conditions: ColumnElement[bool]) -> Sequence[DeadLetter]:
     """Ours until the transaction ends: what somebody else has at hand is theirs."""
-    query = matching(select(DeadLetter), still_open(wanted)).where(*conditions).options(undefer(DeadLetter.event_data))
+    query = still_open(matching(select(DeadLetter), wanted)).where(*conditions).options(undefer(DeadLetter.event_data))
     query = query.order_by(DeadLetter.failed_at, DeadLetter.id).limit(MOST_AT_ONCE)
     found = db.session.scalars(query.with_for_update(skip_locked=True).execution_options(populate_existing=True))
     return cast(Sequence[DeadLetter], found.all())

@@ -16,18 +16,22 @@ from models.execution import Execution
 from models.script import Script
 from models.subscription import Subscription
 from services import event_types, filters, recording, retention
+from services.choices import meaning_of
 from services.errors import NotFound
 from services.filter_index import patterns
 from services.granted.facts import MAX_DEPTH
 from services.identity import Principal, require
 from services.paging import Page, keyset
 
+SOURCES = {name: name for name in ("api", "script", "page", "replay", "dastgoh")}
+OUTCOMES = {"yes": Event.matched > 0, "no": Event.matched == 0, "stopped": Event.chain_depth >= MAX_DEPTH}
+
 
 @dataclass(frozen=True)
 class Filters:
     type: str = ""
     source: str = ""
-    matched: str = ""  # yes, no, stopped
+    matched: str = ""  # one of OUTCOMES
     since: datetime | None = None
     until: datetime | None = None
 
@@ -52,12 +56,9 @@ def page(actor: Principal, wanted: Filters, cursor: str = "", limit: int = 50) -
             event_types.begins_with(Event.type, begins) if begins != wanted.type else Event.type == wanted.type
         )
     if wanted.source:
-        query = query.where(Event.source == wanted.source)
-    conditions: Mapping[str, Any] = {
-        "yes": Event.matched > 0, "no": Event.matched == 0, "stopped": Event.chain_depth >= MAX_DEPTH,
-    }  # fmt: skip
-    if wanted.matched in conditions:
-        query = query.where(conditions[wanted.matched])
+        query = query.where(Event.source == meaning_of(wanted.source, SOURCES, "source"))
+    if wanted.matched:
+        query = query.where(meaning_of(wanted.matched, OUTCOMES, "matched"))
     if wanted.since:
         query = query.where(Event.created_at >= wanted.since)
     if wanted.until:

@@ -71,21 +71,21 @@ class Outlook:
     """What a replay of many would do: look before you leap."""
 
     open: int
-    replayed: int  # of them, at once
     scripts: int
+    replayable: int  # of them; the others are of scripts that were deleted
 
     @property
-    def left_out(self) -> int:
-        """Too many for once, or of scripts that were deleted."""
-        return self.open - self.replayed
+    def replayed(self) -> int:
+        return min(dead_letters.MOST_AT_ONCE, self.replayable)
 
 
 def outlook(actor: Principal, wanted: Filters) -> Outlook:
     require(actor, "executions.read")
-    open_ones = dead_letters.matching(select(func.count(DeadLetter.id)), dead_letters.still_open(wanted))
-    alive = open_ones.add_columns(func.count(DeadLetter.script_id.distinct())).where(_replayable("current"))
-    replayed, scripts = db.session.execute(alive).one()
-    return Outlook(db.session.scalar(open_ones) or 0, min(dead_letters.MOST_AT_ONCE, replayed), scripts)
+    counts = select(func.count(DeadLetter.id), func.count(DeadLetter.script_id.distinct()))
+    open_ones = dead_letters.still_open(dead_letters.matching(counts, wanted))
+    count, scripts = db.session.execute(open_ones).one()
+    replayable, _ = db.session.execute(open_ones.where(_replayable("current"))).one()
+    return Outlook(count, scripts, replayable)
 
 
 def _replayable(version: str) -> ColumnElement[bool]:

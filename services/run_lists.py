@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, distinct, func, select
@@ -11,7 +10,7 @@ from sqlalchemy import ColumnElement, distinct, func, select
 from models.base import db, utcnow
 from models.execution import STATUSES, TRIGGERS, Execution
 from models.script import Script
-from services.errors import Invalid
+from services.choices import meaning_of
 from services.identity import Principal, require
 from services.paging import Page, keyset
 
@@ -20,6 +19,7 @@ GROUPS = 50
 GROUPED_DAYS = 7
 STATES = {**{status: (status,) for status in STATUSES}, "open": ("queued", "running"),
           "unsuccessful": ("failed", "timed_out", "refused")}  # fmt: skip
+TRIGGER_NAMES = {name: name for name in TRIGGERS}
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,9 @@ def error_codes(actor: Principal) -> list[str]:
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filters.status:
-        conditions.append(Execution.status.in_(_known(filters.status, STATES, "status")))
+        conditions.append(Execution.status.in_(meaning_of(filters.status, STATES, "status")))
     if filters.trigger:
-        _known(filters.trigger, dict.fromkeys(TRIGGERS), "trigger")
-        conditions.append(Execution.trigger == filters.trigger)
+        conditions.append(Execution.trigger == meaning_of(filters.trigger, TRIGGER_NAMES, "trigger"))
     if filters.script_id:
         conditions.append(Execution.script_id == filters.script_id)
     if filters.error_code:
@@ -114,9 +113,3 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.until:
         conditions.append(Execution.created_at < filters.until)
     return conditions
-
-
-def _known(value: str, known: dict[str, Any], field: str) -> Any:
-    if value not in known:
-        raise Invalid("There is no such choice.", field=field)
-    return known[value]

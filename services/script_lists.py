@@ -15,6 +15,7 @@ from models.base import db
 from models.execution import Execution
 from models.script import Script, ScriptText
 from services import scripts, triggers
+from services.choices import meaning_of
 from services.errors import Invalid, ServiceError
 from services.identity import Principal, require
 from services.paging import Page, keyset
@@ -29,6 +30,8 @@ SORTS = {
     "last_run": (Script.last_run_at.desc().nulls_last(), Script.id.desc()),
 }
 STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "refused", "never")
+LAST_STATUSES = {status: "" if status == "never" else status for status in STATUSES}
+STATES = {"enabled": True, "disabled": False}
 
 
 @dataclass(frozen=True)
@@ -190,11 +193,11 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.trigger:
         conditions.append(_has_trigger(filters.trigger))
     if filters.status:
-        conditions.append(Script.last_status == ("" if filters.status == "never" else filters.status))
+        conditions.append(Script.last_status == meaning_of(filters.status, LAST_STATUSES, "status"))
     if filters.tag:
         conditions.append(_has_tag(filters.tag))
     if filters.state:
-        conditions.append(Script.enabled.is_(filters.state == "enabled"))
+        conditions.append(Script.enabled.is_(meaning_of(filters.state, STATES, "state")))
     return conditions
 
 

@@ -353,6 +353,68 @@ def test_a_group_of_a_deleted_script_is_settled_and_not_replayed(world: World, a
     assert "Replay on current" not in page and "Replay all" not in page
 
 
+def test_settled_letters_that_are_asked_for_are_never_the_open_ones(
+    world: World, alice: Person, sign_in: SignIn
+) -> None:
+    browser = sign_in(alice)
+    for deed in ("replay", "resolve"):
+        browser.get("/dead-letters")
+        answer = browser.post(f"/dead-letters/{deed}?state=resolved", state="resolved", version="current")
+        assert answer.headers["Location"] == "/dead-letters?state=resolved"
+        assert "No open dead letter was left" in browser.get(answer.headers["Location"]).text
+        assert browser.post(f"/dead-letters/{deed}", state="some", version="current").status_code == 422
+
+    with world.bound():
+        assert db.session.get(DeadLetter, world.letter.id).resolved_at is None
+
+
+def test_the_filters_of_a_list_stay_after_a_group_was_replayed(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+    page = browser.get("/dead-letters?type=order.created").text
+    assert 'action="/dead-letters/replay?type=order.created"' in page
+    group = {"script": str(world.script.id), "code": "RUNTIME_ERROR", "type": "order.created", "version": "current"}
+    answer = browser.post("/dead-letters/replay?type=order.created", **group)
+
+    assert answer.headers["Location"] == "/dead-letters?type=order.created"
+
+
+def test_the_letters_of_a_deleted_script_are_counted_as_what_they_are(
+    world: World, alice: Person, sign_in: SignIn
+) -> None:
+    browser = sign_in(alice)
+    with world.bound():
+        scripts.delete(alice.principal, world.script.id)
+    page = browser.get("/dead-letters").text
+
+    assert "of 1 script<" in page and "1 is of a deleted script and cannot be delivered again." in page
+    assert "the script was deleted" in page and "Settle all of these?" in page
+    assert "1 dead letter is settled without another delivery." in page
+    browser.post("/dead-letters/resolve")
+    assert "No dead letters" in browser.get("/dead-letters").text
+
+
+def test_a_choice_that_no_filter_offers_is_refused(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+    for path in (
+        "/events?matched=zz",
+        "/events?source=zz",
+        "/events?period=zz",
+        "/dead-letters?state=zz",
+        "/executions?status=zz",
+        "/executions?trigger=zz",
+        "/scripts?trigger=zz",
+        "/scripts?status=zz",
+        "/scripts?state=zz",
+    ):
+        assert browser.get(path).status_code == 422, path
+    for path in (
+        "/events?matched=stopped&source=api",
+        "/scripts?status=never&state=enabled",
+        "/executions?trigger=event",
+    ):
+        assert browser.get(path).status_code == 200, path
+
+
 def test_dead_letters_are_found_by_day_type_and_error_and_replayed_as_found(
     world: World, alice: Person, sign_in: SignIn
 ) -> None:
