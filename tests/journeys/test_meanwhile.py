@@ -126,6 +126,23 @@ def test_of_two_conditions_the_one_that_was_not_removed_remains(page: Page, scri
     expect(operators).to_have_value("eq")
 
 
+def test_each_press_adds_a_line_however_quick(page: Page, script: Script) -> None:
+    page.goto(f"/scripts/{script.id}/subscriptions/new?type=order.created")
+    fields = page.get_by_label("Field")
+    held = Held(page, "**/subscriptions")
+    page.get_by_role("button", name="Condition", exact=True).click()
+    held.expect(1)
+    page.get_by_role("button", name="Condition", exact=True).click()
+    page.get_by_role("button", name="Group", exact=True).click()
+    held.let_go()
+    expect(fields).to_have_count(3)
+    expect(page.locator(".filter-group")).to_have_count(2)
+    fields.first.fill("data.total")
+    page.get_by_role("button", name="Remove this condition").first.dblclick()
+    expect(fields).to_have_count(2)
+    expect(fields.first).to_have_value("data.")
+
+
 def test_a_filter_that_was_only_looked_at_is_not_left_by_accident(page: Page, script: Script) -> None:
     asked = list[str]()
 

@@ -10,7 +10,17 @@ const isOurs = (ctx) => ctx.request.form?.id === ID;
 const isOld = (ctx) => isOurs(ctx) && sentAt.get(ctx) !== changes;
 const isLook = (ctx) => ctx.sourceEvent?.type === 'change';
 
-document.addEventListener('htmx:before:request', ({ detail: { ctx } }) => sentAt.set(ctx, changes));
+// A press that waited for the one before it was read when it was pressed: without the line that came meanwhile.
+function asItStands(pressed) {
+  const fields = new URLSearchParams(new FormData(document.getElementById(ID)));
+  fields.set('do', pressed.get('do'));
+  return fields;
+}
+
+document.addEventListener('htmx:before:request', ({ detail: { ctx } }) => {
+  sentAt.set(ctx, changes);
+  if (isOurs(ctx) && !isLook(ctx)) ctx.request.body = asItStands(ctx.request.body);
+});
 document.addEventListener('htmx:before:response', (event) => {
   const { ctx } = event.detail;
   if (isLook(ctx) && isOld(ctx)) event.preventDefault();
