@@ -3,8 +3,16 @@
 import json
 import logging
 import logging.config
+import threading
+import time
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+
+from redis.exceptions import ConnectionError as RedisGone
+from redis.exceptions import OutOfMemoryError as RedisFull
+from redis.exceptions import TimeoutError as RedisTimeout
+from sqlalchemy.exc import OperationalError
 
 from settings import Settings
 
@@ -13,6 +21,51 @@ remote_ip: ContextVar[str] = ContextVar("remote_ip", default="")
 
 # What every LogRecord has; anything else on a record came through `extra=` and belongs in the line.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+REPEATS_AFTER_S = 10.0
+_MOST_REMEMBERED = 1_000
+
+
+class Calm(logging.Filter):
+    """A trouble that every request meets is told once in ten seconds, with how often it was met meanwhile: a gigabyte of
+    one traceback in an hour hides what else there is, and fills a disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._told: dict[tuple[str, str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        key, now = (record.name, record.getMessage(), _cause(record)), time.monotonic()
+        with self._lock:
+            told_at, unsaid = self._told.get(key, (-REPEATS_AFTER_S, 0))
+            is_due = now - told_at >= REPEATS_AFTER_S
+            if is_due and len(self._told) >= _MOST_REMEMBERED:
+                self._told.clear()
+            self._told[key] = (now, 0) if is_due else (told_at, unsaid + 1)
+        if is_due and unsaid:
+            record.repeats = unsaid
+        return is_due
+
+
+def _cause(record: logging.LogRecord) -> str:
+    """One of two faults in the same place is not the other: what was raised, and where."""
+    if not record.exc_info or not record.exc_info[2]:
+        return ""
+    where = traceback.extract_tb(record.exc_info[2])[-1]
+    return f"{type(record.exc_info[1]).__name__} {where.filename}:{where.lineno}"
+
+
+def _said_by_server(error: BaseException | None) -> str:
+    """What one that is away, full or shutting down lets us know; where we called it from is no news then."""
+    if isinstance(error, RedisGone | RedisTimeout | RedisFull):
+        return str(error)
+    if not isinstance(error, OperationalError):
+        return ""
+    state = getattr(error.orig, "sqlstate", "SQLite") or "08"  # no state at all: it never came to a conversation
+    return str(error.orig).partition("\n")[0] if state.startswith(("08", "53", "57P")) else ""
 
 
 class JsonFormatter(logging.Formatter):
@@ -27,7 +80,10 @@ class JsonFormatter(logging.Formatter):
         if request_id.get():
             line["request_id"] = request_id.get()
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            if because := _said_by_server(record.exc_info[1]):
+                line["because"] = because
+            else:
+                line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
@@ -49,7 +105,8 @@ def configure(settings: Settings) -> None:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"calm": {"()": Calm}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["calm"]}},
         "root": {"level": settings.log_level, "handlers": ["stderr"]},
         "loggers": {"werkzeug": {"level": "WARNING"}, "alembic": {"level": "WARNING"}},
     })  # fmt: skip
