@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -20,6 +20,7 @@ from blueprints.guard import is_api
 from blueprints.labels import permission_label
 from blueprints.requests import is_hook
 from models import db
+from services import trouble
 from services.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, ServiceError
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,9 @@ def _csrf_error(error: CSRFError) -> AnyResponse:
     return _answer(400, _("This form has been open for too long. Reload the page and try again."), "CSRF_FAILED")
 
 
-def _database_error(error: OperationalError) -> AnyResponse:
+def _database_error(error: SQLAlchemyError) -> AnyResponse:
+    if not trouble.is_databases_own(error):
+        return _unexpected(error)
     g.database_away = True  # what shows the page must not ask it again
     log.error("the database does not answer", exc_info=error)
     db.session.rollback()
@@ -152,5 +155,5 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(SQLAlchemyError, _database_error)
     app.register_error_handler(Exception, _unexpected)

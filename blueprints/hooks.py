@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import PathConverter, Rule
 
 from blueprints.security import csrf
 from models import db
+from services import trouble
 from services.hooks import door
 from services.hooks.wire import Arrival, Refusal, Reply, not_found
 from services.slow_senders import slow_senders
@@ -31,14 +31,17 @@ def answer(address: str = "") -> Response:
         return _response(door.answer(_arrival()))
     except Refusal as refusal:
         return _response(refusal.reply())
-    except OperationalError as error:
-        log.error("the database does not answer", exc_info=error)
-        db.session.rollback()
-        return _response(Refusal(503, "UNAVAILABLE", "Try again in a moment.", headers={"Retry-After": "5"}).reply())
     except Exception as error:
-        log.error("unexpected error", exc_info=error)
         db.session.rollback()
-        return _response(Refusal(500, "INTERNAL_SERVER_ERROR").reply())
+        return _response(_excuse(error).reply())
+
+
+def _excuse(error: Exception) -> Refusal:
+    if trouble.is_databases_own(error):
+        log.error("the database does not answer", exc_info=error)
+        return Refusal(503, "UNAVAILABLE", "Try again in a moment.", headers={"Retry-After": "5"})
+    log.error("unexpected error", exc_info=error)
+    return Refusal(500, "INTERNAL_SERVER_ERROR")
 
 
 class NoSessionHere(SecureCookieSessionInterface):

@@ -7,9 +7,11 @@ from typing import TypeVar
 import click
 from flask import Flask
 from flask_migrate import upgrade
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import bundle_commands, chores, dev, doctor, relay, scheduler, web, worker
-from services import demo, process
+from models.base import db
+from services import demo, process, schema
 from services import secrets as secret_service
 from services import tenants as tenant_service
 from services import tokens as token_service
@@ -45,6 +47,7 @@ def _add_processes(app: Flask, settings: Settings, create_app: Callable[[Setting
     @app.cli.command("web")
     def run_web() -> None:
         """Serve the pages."""
+        refuse_without_tables(app)
         serving: list[Flask] = []
 
         def serve() -> Flask:
@@ -61,12 +64,14 @@ def _add_processes(app: Flask, settings: Settings, create_app: Callable[[Setting
     @app.cli.command("worker")
     def run_worker() -> None:
         """Perform queued runs."""
+        refuse_without_tables(app)
         process.warm(app)
         worker.run_worker(settings, app, on_stop=lambda: process.close(app))
 
     @app.cli.command("scheduler")
     def run_scheduler() -> None:
         """Fire what is due and keep house."""
+        refuse_without_tables(app)
         handing_over = relay.Relay(app)
         handing_over.start()
 
@@ -131,6 +136,20 @@ def _add_people(app: Flask, settings: Settings) -> None:
         """Make a user and print the path where they choose their password. A tenant that is missing is made."""
         secret = refuse_clearly(lambda: tenant_service.create_user(email, tenant, role, first_name, last_name))
         click.echo(f"{settings.public_url}/welcome/{secret}")
+
+
+def refuse_without_tables(app: Flask) -> None:
+    """A database that is away comes back; one that was not migrated stays as it is, and every request would fail."""
+    try:
+        with app.app_context(), db.engine.connect() as connection:
+            problem = schema.problem(connection)
+    except SQLAlchemyError:
+        return
+    finally:
+        with app.app_context():
+            db.engine.dispose()  # server processes are forked from this one
+    if problem:
+        sys.exit(f"Dastgoh does not start: the database is {problem}. {doctor.MIGRATE}")
 
 
 def refuse_clearly(deed: Callable[[], T]) -> T:

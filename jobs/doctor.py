@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from redis import RedisError
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from runtime import Runtime, RuntimeConfig
+from services import engine_meters, schema
 from services.queue import connection
 from settings import Settings
 from tools.setup.frontend import built_files
@@ -33,6 +32,7 @@ def diagnose(settings: Settings) -> list[Check]:
         _database(settings.database_url),
         _redis(settings),
         _engine(),
+        _running(settings),
         _files("browser assets", (ROOT / name for name in built_files())),
         _files("translations", (po.with_suffix(".mo") for po in (ROOT / "translations").glob("*/LC_MESSAGES/*.po"))),
         _secret_key(settings),
@@ -44,14 +44,11 @@ def _database(url: str) -> Check:
     if _is_missing_file(url):
         return Check("database", False, f"{where} does not exist yet", MIGRATE)
     try:
-        version = _version(url)
+        problem, cure = _database_problem(url)
     except (SQLAlchemyError, OSError) as error:
         reason = str(error).splitlines()[0]
         return Check("database", False, f"{where} cannot be reached: {reason}", "Check DATABASE_URL and the server.")
-    newest = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
-    if version != newest:
-        return Check("database", False, f"{where} is at version {version or 'none'}, the code at {newest}", MIGRATE)
-    return Check("database", True, f"{where}, version {version}")
+    return Check("database", not problem, f"{where} is {problem or 'as the code wants it'}", cure)
 
 
 def _is_missing_file(url: str) -> bool:
@@ -61,11 +58,20 @@ def _is_missing_file(url: str) -> bool:
     return parsed.get_backend_name() == "sqlite" and not in_memory and not Path(parsed.database or "").exists()
 
 
-def _version(url: str) -> str | None:
+def _database_problem(url: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
     engine = create_engine(url)
     try:
         with engine.connect() as database:
-            return MigrationContext.configure(database).get_current_revision()
+            if behind := schema.problem(database):
+                return behind, MIGRATE
+            is_postgres = database.dialect.name == "postgresql"
+            if is_postgres and database.scalar(text("SHOW transaction_read_only")) == "on":
+                return (
+                    "read-only",
+                    "Every change is refused: is it a replica, or was default_transaction_read_only set?",
+                )
+            return "", ""
     finally:
         engine.dispose()
 
@@ -74,11 +80,23 @@ def _redis(settings: Settings) -> Check:
     where = "embedded" if settings.redis_embedded else "REDIS_URL"
     try:
         with connection(settings) as redis:
-            redis.ping()
+            redis.set("health", "", ex=60)
     except (RedisError, OSError) as error:
         embedded = "It runs while `make run` runs." if settings.redis_embedded else "Check REDIS_URL and the server."
         return Check("Redis", False, f"{where}: {error}", embedded)
     return Check("Redis", True, where)
+
+
+def _running(settings: Settings) -> Check:
+    try:
+        with connection(settings) as redis:
+            failing = engine_meters.standing(redis)["failing"]
+    except (RedisError, OSError):
+        return Check("running processes", True, "unknown without Redis")
+    if failing:
+        cure = "Their logs say why: look for “no engine could be made”. Each tries again by itself every few seconds."
+        return Check("running processes", False, f"{failing} cannot start engines", cure)
+    return Check("running processes", True, "none is without engines")
 
 
 def _engine() -> Check:

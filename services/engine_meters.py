@@ -36,7 +36,8 @@ class EngineMeters:
             if grown := total - self._counted.get((name, reason), 0):
                 meters.count(name, grown, **({"reason": reason} if reason else {}))
         self._counted = now
-        states = {"idle": facts["pool"]["available"], "busy": facts["pool"]["in_use"]}
+        pool = facts["pool"]
+        states = {"idle": pool["available"], "busy": pool["in_use"], "failing": int(pool["last_error"] is not None)}
         try:
             self._redis.hset(_KEY, self._name, json.dumps({"at": time.time(), "states": states}))
         except RedisError:
@@ -53,6 +54,7 @@ def _totals(facts: Mapping[str, Any]) -> Growth:
     pool, cache = facts["pool"], facts["compile_cache"]
     return {
         ("script_pool_created_total", ""): pool["created"],
+        ("script_pool_errors_total", ""): pool["errors"],
         ("script_compile_cache_hits_total", ""): cache["hits"],
         ("script_compile_cache_misses_total", ""): cache["misses"],
         **{("script_pool_destroyed_total", reason): count for reason, count in pool["destroyed"].items()},
@@ -60,8 +62,8 @@ def _totals(facts: Mapping[str, Any]) -> Growth:
 
 
 def standing(redis: "Redis") -> dict[str, int]:
-    """How many engines are in which state, over all processes that are alive."""
-    states: Counter[str] = Counter({"idle": 0, "busy": 0})
+    """How many engines are in which state, over all processes that are alive; and how many of these cannot make any."""
+    states: Counter[str] = Counter({"idle": 0, "busy": 0, "failing": 0})
     for name, told in redis.hgetall(_KEY).items():
         report = json.loads(told)
         if time.time() - report["at"] < STALE_S:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
+from models.base import db
 from services import backlog, engine_meters, meters
 from services.wiring import redis
 
@@ -32,6 +34,8 @@ FAMILIES = (
     Family("script_pool_engines", "gauge", "Engine processes of all pools by state.", has_labels=True),
     Family("script_pool_acquire_seconds", "histogram", "How long attempts waited for an engine."),
     Family("script_pool_created_total", "counter", "Engines started."),
+    Family("script_pool_failing", "gauge", "Processes that cannot start engines at the moment."),
+    Family("script_pool_errors_total", "counter", "Engines that could not be started, or died at their birth."),
     Family("script_pool_destroyed_total", "counter", "Engines ended, by reason.", has_labels=True),
     Family("script_compile_cache_hits_total", "counter", "Sources that had been checked before."),
     Family("script_compile_cache_misses_total", "counter", "Sources that had not."),
@@ -79,12 +83,26 @@ def _counted() -> Samples:
 
 
 def _standing() -> Iterator[Sample]:
-    waiting = backlog.measure()
+    yield from _waiting()
+    standing = engine_meters.standing(redis())
+    yield "script_pool_failing", {}, standing.pop("failing")
+    for state, count in sorted(standing.items()):
+        yield "script_pool_engines", {"state": state}, count
+
+
+def _waiting() -> Iterator[Sample]:
+    """Nobody knows while the database is away; everything else is told then, too."""
+    try:
+        waiting = backlog.measure()
+    except SQLAlchemyError:
+        db.session.rollback()
+        yield from (
+            (name, {}, float("nan")) for name in ("executions_queued", "oldest_queued_seconds", "queue_pressure")
+        )
+        return
     yield "executions_queued", {}, waiting.waiting
     yield "oldest_queued_seconds", {}, waiting.oldest_s
     yield "queue_pressure", {}, waiting.is_over_bound
-    for state, count in sorted(engine_meters.standing(redis()).items()):
-        yield "script_pool_engines", {"state": state}, count
 
 
 def _lines(family: Family, samples: list[Sample]) -> Iterator[str]:
@@ -94,7 +112,11 @@ def _lines(family: Family, samples: list[Sample]) -> Iterator[str]:
     elif not samples and not family.has_labels:
         samples = [(family.name, {}, 0)]
     for name, labels, value in samples:
-        yield f"{name}{_written(labels)} {value:.15g}\n"
+        yield f"{name}{_written(labels)} {_number(value)}\n"
+
+
+def _number(value: float) -> str:
+    return "NaN" if value != value else f"{value:.15g}"  # as Prometheus writes what nobody knows
 
 
 def _whole_histogram(name: str, samples: list[Sample]) -> list[Sample]:

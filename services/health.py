@@ -1,4 +1,4 @@
-"""Whether what a request needs answers. Says no more than yes or no: anybody may ask."""
+"""Whether what a request needs answers, and would take what is written. Says no more than yes or no: anybody may ask."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.base import db
+from services import schema
+from services.engines import engines_if_made
+from services.per_process import this_app
 from services.wiring import redis
+
+
+class _Unfit(Exception):
+    """It answers, and is of no use."""
 
 
 def checks() -> dict[str, bool]:
@@ -16,19 +23,28 @@ def checks() -> dict[str, bool]:
 
 def _database() -> None:
     with db.engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
+        if connection.dialect.name == "postgresql" and connection.scalar(text("SHOW transaction_read_only")) == "on":
+            raise _Unfit
+        if schema.problem(connection):
+            raise _Unfit
 
 
 def _redis() -> None:
-    redis().ping()
+    redis().set("health", "", ex=60)  # one that is full, or cannot save, still answers a ping
 
 
-_CHECKS: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis}
+def _engines() -> None:
+    runtime = engines_if_made(this_app())
+    if runtime and not runtime.is_able:
+        raise _Unfit
+
+
+_CHECKS: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis, "engines": _engines}
 
 
 def _holds(check: Callable[[], None]) -> bool:
     try:
         check()
-    except (SQLAlchemyError, RedisError, OSError):
+    except (SQLAlchemyError, RedisError, OSError, _Unfit):
         return False
     return True

@@ -6,6 +6,8 @@ from flask_migrate import upgrade
 from app import create_app
 from jobs import doctor
 from models import db
+from services.engine_meters import EngineMeters
+from services.queue import connection
 from settings import Settings
 
 
@@ -45,6 +47,17 @@ def test_a_password_never_appears_in_what_it_prints(tmp_path):
     found = check(Settings.from_env(secretive), "database")
     assert not found.ok
     assert "hunter2" not in f"{found.detail} {found.cure}"
+
+
+def test_it_tells_of_running_processes_that_cannot_start_engines(settings):
+    with connection(settings) as redis:
+        meters = EngineMeters(redis)
+        pool = {"created": 0, "errors": 3, "destroyed": {}, "available": 0, "in_use": 0, "last_error": "no memory"}
+        meters.report({"pool": pool, "compile_cache": {"hits": 0, "misses": 0}})
+        found = check(settings, "running processes")
+        meters.close()
+    assert not found.ok
+    assert "1 cannot start engines" in found.detail
 
 
 def test_it_runs_a_script_on_the_engine(settings):

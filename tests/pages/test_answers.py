@@ -1,9 +1,15 @@
 """What every answer carries: security headers, a request id, a page for every error."""
 
+from types import SimpleNamespace
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from redis.exceptions import OutOfMemoryError
+from sqlalchemy import text
 
+from models import db
+from services.per_process import have, let_go
 from tests.support.http import Browser
 
 
@@ -73,7 +79,37 @@ def test_health_says_ready_with_database_and_redis(client: FlaskClient, app: Fla
     ready = client.get("/health/ready")
 
     assert ready.status_code == 200
-    assert ready.json["checks"] == {"database": "ok", "redis": "ok"}
+    assert ready.json["checks"] == {"database": "ok", "redis": "ok", "engines": "ok"}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_database_behind_the_code_is_not_ready_and_one_ahead_of_it_is(app: Flask) -> None:
+    def ready_at(version: str) -> str:
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+        return str(app.test_client().get("/health/ready").json["checks"]["database"])
+
+    assert ready_at("0001") == "failed"
+    assert ready_at("9999") == "ok", "one process after another is replaced by newer code"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_redis_that_takes_no_writing_is_not_ready(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
+
+    monkeypatch.setattr(app.extensions["redis"], "set", full)
+    assert app.test_client().get("/health/ready").json["checks"]["redis"] == "failed"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_process_that_can_start_no_engines_is_not_ready(app: Flask) -> None:
+    let_go(app, "engines")
+    have(app, "engines", lambda: SimpleNamespace(is_able=False))
+    answer = app.test_client().get("/health/ready")
+    let_go(app, "engines")
+    assert answer.status_code == 503
+    assert answer.json["checks"]["engines"] == "failed"
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "uz"])

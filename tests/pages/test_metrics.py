@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 from redis import Redis
+from sqlalchemy.exc import OperationalError
 
 from models import db
 from models.tenancy import as_tenant
@@ -22,11 +23,12 @@ TOKEN = "a token of the operators"
 PROMISED = {
     "counter": {
         "script_executions_total", "script_execution_errors_total", "script_pool_created_total", "script_pool_destroyed_total",
+        "script_pool_errors_total",
         "script_compile_cache_hits_total", "script_compile_cache_misses_total", "script_api_calls_total",
         "script_http_blocked_total", "events_received_total", "events_matched_total", "events_filtered_total",
         "event_retries_total", "dead_letters_total", "occurrences_total",
     },
-    "gauge": {"script_pool_engines", "executions_queued", "oldest_queued_seconds", "queue_pressure"},
+    "gauge": {"script_pool_engines", "script_pool_failing", "executions_queued", "oldest_queued_seconds", "queue_pressure"},
     "histogram": {
         "script_execution_duration_seconds", "script_execution_wait_seconds", "script_pool_acquire_seconds",
         "scheduler_lag_seconds",
@@ -158,7 +160,7 @@ def test_counters_are_summed_over_processes_and_engines_of_the_dead_are_forgotte
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis = app.extensions["redis"]
-    facts = {"pool": {"created": 3, "destroyed": {"worn": 1}, "available": 2, "in_use": 1},
+    facts = {"pool": {"created": 3, "errors": 1, "last_error": "no memory", "destroyed": {"worn": 1}, "available": 2, "in_use": 1},
              "compile_cache": {"hits": 5, "misses": 2}}  # fmt: skip
     one, other = engine_meters.EngineMeters(redis), engine_meters.EngineMeters(redis)
     other._name = "elsewhere:1"
@@ -169,6 +171,7 @@ def test_counters_are_summed_over_processes_and_engines_of_the_dead_are_forgotte
     assert (samples["script_pool_created_total"], samples["script_compile_cache_hits_total"]) == (6, 10)
     assert samples['script_pool_destroyed_total{reason="worn"}'] == 2
     assert (samples['script_pool_engines{state="idle"}'], samples['script_pool_engines{state="busy"}']) == (4, 2)
+    assert (samples["script_pool_errors_total"], samples["script_pool_failing"]) == (2, 2)
     one.close()
     assert metrics(app)['script_pool_engines{state="idle"}'] == 2
     monkeypatch.setattr(engine_meters, "STALE_S", -1.0)
@@ -179,6 +182,19 @@ def test_without_redis_it_says_so_instead_of_zero(app: Flask) -> None:
     app.extensions["redis"] = Redis(unix_socket_path="/nowhere/redis.sock")
 
     assert app.test_client().get("/metrics").status_code == 503
+
+
+def test_while_the_database_is_away_the_rest_is_told(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("SELECT", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(backlog, "measure", away)
+    meters.count("dead_letters_total", 2)
+    told = app.test_client().get("/metrics")
+
+    assert told.status_code == 200
+    assert "dead_letters_total 2\n" in told.text
+    assert "executions_queued NaN\n" in told.text
 
 
 def test_what_was_counted_while_redis_was_away_is_not_forgotten(app: Flask) -> None:

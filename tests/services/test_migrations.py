@@ -1,5 +1,8 @@
 """Migrations go up, down and up again on both databases, and the models say what they say."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from sqlalchemy import inspect
 
 from app import create_app
 from models import db
+from services import schema
 from tests.conftest import settings_for
 
 
@@ -44,6 +48,28 @@ def test_the_models_match_them(empty: Flask) -> None:
         db.engine.dispose()
 
     assert differences == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_hosts_that_migrate_at_the_same_moment_take_turns(empty: Flask) -> None:
+    settings = empty.extensions["settings"]
+    environment = {**os.environ, "DATABASE_URL": settings.database_url, "DATA_DIR": str(settings.data_dir)}
+    command = [sys.executable, "-m", "flask", "--app", "app", "db", "upgrade"]
+    both = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=60)[1] for one in both]
+
+    assert [one.returncode for one in both] == [0, 0], said
+    with empty.app_context(), db.engine.connect() as connection:
+        assert schema.problem(connection) == ""
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "scheduler"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_nothing_starts_before_it_was_migrated(empty: Flask, command: str) -> None:
+    answer = empty.test_cli_runner().invoke(args=[command])
+    assert answer.exit_code == 1
+    assert "the database is at version none" in answer.output
+    assert "db upgrade" in answer.output
 
 
 def test_every_tenants_table_has_a_tenant_first_in_its_composite_indexes() -> None:
