@@ -1,7 +1,8 @@
 """What an expression means, while it is typed: in words, field by field, and as the next ten times."""
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from babel.dates import get_timezone_location
 from flask import Blueprint, render_template, request
@@ -9,11 +10,12 @@ from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
 
 from blueprints.errors import sentence
-from blueprints.formats import clock
-from blueprints.forms.schedules import midnight
-from blueprints.guard import requires
+from blueprints.formats import JOINT, clock
+from blueprints.forms.schedules import bounds
+from blueprints.guard import actor, requires
 from blueprints.languages import language
 from models.base import utcnow
+from models.schedule import Schedule
 from services import schedules
 from services.cron.describe import describe
 from services.cron.parse import Cron, CronError, Every, Expression, parse, parts
@@ -28,7 +30,8 @@ bp = Blueprint("schedule_preview", __name__)
 def show() -> str:
     given = request.args
     return render_template("schedules/_preview.html", said=preview(
-        given.get("cron", ""), given.get("timezone", ""), _day(given.get("starts_on")), _day(given.get("ends_on"))
+        given.get("cron", ""), given.get("timezone", ""), _day(given.get("starts_on")), _day(given.get("ends_on")),
+        _known(given.get("schedule")),
     ))  # fmt: skip
 
 
@@ -62,14 +65,18 @@ class Preview:
 
 
 @bp.app_template_global("cron_preview")
-def preview(cron: str | None, zone: str | None, starts_on: date | None = None, ends_on: date | None = None) -> Preview:
+def preview(
+    cron: str | None, zone: str | None, starts_on: date | None = None, ends_on: date | None = None,
+    schedule: Schedule | None = None,
+) -> Preview:  # fmt: skip
     said = Preview()
     try:
         expression = parse(cron or "")
         said.parts = _parts(cron or "")
         said.words = describe(expression, language())
         said.note = _rhythm_note(expression)
-        _show_times(said, cron or "", expression, zone or "", starts_on, ends_on)
+        starts_at, ends_at = bounds(starts_on, ends_on, schedules.zone_named(zone or ""), schedule)
+        _show_times(said, cron or "", expression, zone or "", starts_at, ends_at)
     except CronError as error:
         said.error, said.parts = sentence(error), _parts(cron or "", error.part)
     except Invalid as error:
@@ -113,17 +120,16 @@ def _rhythm_note(expression: Expression) -> str:
 
 
 def _seconds(amount: int) -> str:
-    return f"{amount} {_('s')}"
+    return f"{amount}{JOINT}{_('s')}"
 
 
 def _show_times(
-    said: Preview, cron: str, expression: Expression, zone: str, starts_on: date | None, ends_on: date | None
+    said: Preview, cron: str, expression: Expression, zone: str, starts_at: datetime | None, ends_at: datetime | None
 ) -> None:
-    clocks = schedules.zone_named(zone)
     after, here = utcnow(), str(get_timezone())
-    if (start := midnight(starts_on, clocks)) and start > after:
-        after = start - timedelta(microseconds=1)
-    found = schedules.preview(cron, zone, after=after, ends_at=midnight(ends_on, clocks, days=1))
+    if starts_at and starts_at > after:
+        after = starts_at - timedelta(microseconds=1)
+    found = schedules.preview(cron, zone, after=after, ends_at=ends_at)
     said.city, said.here = city(zone), city(here) if here != zone else ""
     said.rows = [
         _change(item, said.city, zone) if isinstance(item, ClockChange) else _time(item, expression, zone, said.here)
@@ -162,5 +168,13 @@ def _change(change: ClockChange, city: str, zone: str) -> Row:
 def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _known(text: str | None) -> Schedule | None:
+    """The schedule that is being changed, if it is one."""
+    try:
+        return schedules.get(actor(), UUID(text or ""))
     except ValueError:
         return None

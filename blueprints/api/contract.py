@@ -100,7 +100,18 @@ def read(asked: Asked) -> Any:
             raise ValueError("said twice")
         return _parsed(values[0], asked.schema)
     except (ValueError, OverflowError):
-        raise Invalid("“%(name)s” is not what it must be.", field=asked.name, name=asked.name) from None
+        raise _refusal(asked.name, asked.schema) from None
+
+
+def _refusal(name: str, schema: Schema) -> Invalid:
+    if schema["type"] == "integer":
+        bounds = {"low": schema["minimum"], "high": schema["maximum"]}
+        return Invalid("This must be a whole number from %(low)s to %(high)s.", field=name, **bounds)
+    if schema.get("format") == "date-time":
+        return Invalid("This must be a time with its zone, such as 2026-12-31T23:00:00+05:00.", field=name)
+    if "enum" in schema:
+        return Invalid("“%(name)s” is one of: %(known)s.", field=name, name=name, known=", ".join(schema["enum"]))
+    return Invalid("“%(name)s” is not what it must be.", field=name, name=name)
 
 
 def _parsed(text: str, schema: Schema) -> Any:

@@ -8,10 +8,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DateField, IntegerField, RadioField, StringField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, NumberRange, Optional, ValidationError
 
+from blueprints.errors import sentence
 from blueprints.forms.fields import ZoneField, clean
 from models.schedule import Schedule
+from services.cron.parse import CronError, parse
 from services.schedule_checks import MAX_JITTER_SECONDS
 
 _REQUIRED = _l("This field is required.")
@@ -35,7 +37,7 @@ def _misfire_choices() -> list[tuple[str, tuple[str, str]]]:
 
 
 class ScheduleForm(FlaskForm):
-    cron = StringField(_l("Cron expression"), filters=[clean], validators=[InputRequired(_REQUIRED), Length(max=200)])
+    cron = StringField(_l("Cron expression"), filters=[clean], validators=[InputRequired(_REQUIRED)])
     timezone = ZoneField(_l("Time zone"))
     starts_on = DateField(_l("Start on"), validators=[Optional()], description=_l("Empty: at once."))
     ends_on = DateField(_l("Stop after"), validators=[Optional()], description=_l("Empty: never."))
@@ -47,16 +49,29 @@ class ScheduleForm(FlaskForm):
     misfire = RadioField(_l("If a time was missed"), choices=_misfire_choices, default="once")
 
     def given(self, schedule: Schedule | None = None) -> dict[str, Any]:
-        """What a service takes. The days are days of the schedule's own zone; what shows an unchanged day keeps its hour."""
-        zone = ZoneInfo(self.timezone.data)
-        given = {"cron": self.cron.data, "timezone": self.timezone.data, "overlap": self.overlap.data,
-                 "misfire": self.misfire.data, "jitter_seconds": self.jitter_seconds.data or 0}  # fmt: skip
-        shown = days_of(schedule) if schedule and schedule.timezone == self.timezone.data else {}
-        if self.starts_on.data != shown.get("starts_on"):
-            given["starts_at"] = midnight(self.starts_on.data, zone)
-        if self.ends_on.data != shown.get("ends_on"):
-            given["ends_at"] = midnight(self.ends_on.data, zone, days=1)
-        return given
+        """What a service takes."""
+        starts_at, ends_at = bounds(self.starts_on.data, self.ends_on.data, ZoneInfo(self.timezone.data), schedule)
+        return {"cron": self.cron.data, "timezone": self.timezone.data, "overlap": self.overlap.data,
+                 "misfire": self.misfire.data, "jitter_seconds": self.jitter_seconds.data or 0,
+                "starts_at": starts_at, "ends_at": ends_at}  # fmt: skip
+
+    def validate_cron(self, field: StringField) -> None:
+        try:
+            parse(field.data or "")
+        except CronError as error:
+            raise ValidationError(sentence(error)) from None
+
+
+def bounds(
+    starts_on: date | None, ends_on: date | None, zone: ZoneInfo, schedule: Schedule | None = None
+) -> tuple[datetime | None, datetime | None]:
+    """Between which moments it may run. The days are days of the zone; where one was not changed, the schedule keeps its hour."""
+    starts_at, ends_at = midnight(starts_on, zone), midnight(ends_on, zone, days=1)
+    if schedule and schedule.timezone == zone.key:
+        shown = days_of(schedule)
+        starts_at = schedule.starts_at if starts_on == shown["starts_on"] else starts_at
+        ends_at = schedule.ends_at if ends_on == shown["ends_on"] else ends_at
+    return starts_at, ends_at
 
 
 def days_of(schedule: Schedule) -> dict[str, date | None]:

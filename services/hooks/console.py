@@ -45,11 +45,15 @@ class Answer:
 
     @property
     def text(self) -> str | None:
-        """None where it is no text, or too long to be shown."""
+        """None where it is no text; of much text the beginning."""
         try:
-            return self.reply.body.decode() if len(self.reply.body) <= MOST_SHOWN else None
+            return self.reply.body.decode()[:MOST_SHOWN]
         except UnicodeDecodeError:
             return None
+
+    @property
+    def is_cut(self) -> bool:
+        return self.text is not None and len(self.text.encode()) < len(self.reply.body)
 
 
 def send(actor: Principal, endpoint_id: UUID, attempt: Attempt, ip: str) -> Answer:

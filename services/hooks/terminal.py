@@ -6,7 +6,8 @@ import shlex
 from models.endpoint import Endpoint
 from services.hooks.signatures import Scheme
 
-_VARIABLES = {"{body}": '"$BODY"', "{timestamp}": '"$T"'}
+_BODY = '"$BODY"'
+_VARIABLES = {"{body}": _BODY, "{timestamp}": '"$T"'}
 
 
 def curl(endpoint: Endpoint, address: str, method: str, body: str) -> str:
@@ -14,7 +15,10 @@ def curl(endpoint: Endpoint, address: str, method: str, body: str) -> str:
     if endpoint.auth == "token":
         parts.append('-H "Authorization: Bearer $TOKEN"')
     if body:
-        parts += ["-H 'Content-Type: application/json'", f"--data-raw {shlex.quote(body)}"]
+        parts += [
+            "-H 'Content-Type: application/json'",
+            f"--data-raw {_BODY if endpoint.auth == 'signature' else shlex.quote(body)}",
+        ]
     if endpoint.auth != "signature":
         return " \\\n  ".join(parts)
     scheme = Scheme(**endpoint.options["signature"])

@@ -152,6 +152,15 @@ def test_refusals_are_problem_documents(api: Program, method: str, path: str, st
     assert status != 405 or set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
+@pytest.mark.parametrize(("query", "field", "said"), [
+    ("limit=500", "limit", "a whole number from 1 to 200"), ("since=yesterday", "since", "a time with its zone"),
+    ("status=ill", "status", "“status” is one of: queued,"),
+])  # fmt: skip
+def test_a_refused_parameter_says_what_it_may_be(api: Program, query: str, field: str, said: str) -> None:
+    [error] = api.get(f"/executions?{query}").json["errors"]
+    assert error["field"] == field and said in error["message"]
+
+
 def test_what_is_no_json_or_too_much_of_it_is_refused(api: Program) -> None:
     def send(data: bytes, kind: str) -> Any:
         return api._client.post("/api/v1/scripts", data=data, headers=api._headers | {"Content-Type": kind})

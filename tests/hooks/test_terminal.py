@@ -35,6 +35,13 @@ def test_what_the_lines_sign_is_let_in(scheme: Scheme) -> None:
     assert verify(scheme, SECRET, run(scheme, body), body.encode(), time.time())
 
 
+def test_the_body_that_is_signed_is_the_one_that_is_sent() -> None:
+    """So that whoever changes it changes it once."""
+    endpoint = Endpoint(auth="signature", options={"signature": asdict(PRESETS["plain"])})
+    lines = terminal.curl(endpoint, "http://localhost/hooks/acme/orders", "POST", '{"a": 1}')
+    assert lines.count('{"a": 1}') == 1 and '--data-raw "$BODY"' in lines
+
+
 @pytest.mark.parametrize("changed", [
     {"payload": "$(touch /tmp/hidden)`id`\"';{timestamp}.{body}"}, {"prefix": "$(touch /tmp/hidden)\"';", "payload": "{timestamp}.{body}"},
 ])  # fmt: skip

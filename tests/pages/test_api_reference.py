@@ -28,6 +28,7 @@ def test_every_operation_has_its_form(app: Flask, bob: Person, sign_in: SignIn) 
         assert f'data-path="/api/v1{one.path}" ' in page.text
         assert [name for name in one.arguments if f'data-in="path" data-name="{name}"' not in page.text] == []
         assert ('data-in="body"' in page.text) is (one.contract.takes is not None)
+        assert "`" not in page.text  # what the document writes for Markdown is shown as code here
         assert " name=" not in page.text  # what is typed here never gets into an address
 
 

@@ -269,6 +269,20 @@ def test_the_console_takes_whatever_is_typed(app, make, alice, sign_in, sent, st
     assert answer.status_code == 200 and f'data-answered="{status}"' in answer.text, shown(answer)
 
 
+@pytest.mark.parametrize(("source", "said"), [
+    ("return {body: 'ab'.repeat(20_000)}", "Only the beginning is shown; the whole is 39.1\u00a0KB."),
+    ("return {body: '/w==', encoding: 'base64'}", "Not text: 1\u00a0B."),
+])  # fmt: skip
+def test_the_console_says_what_it_does_not_show(app, alice, acme, sign_in, source, said):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        made = scripts.create(alice.principal, scripts.Changes(name="Much", source=source))
+        endpoint = endpoints.create(alice.principal, made.id, Changes(path="much"))
+    browser = sign_in(alice)
+    answer = send(browser, endpoint, {"method": "POST", "path": "much"})
+    assert said in answer.text and ("abab" in answer.text) == ("beginning" in said)
+    process.close(app)
+
+
 def test_a_script_that_returns_markup_shows_it_as_text(app, alice, acme, sign_in):
     with app.app_context(), as_tenant(db.session, acme.id):
         made = scripts.create(

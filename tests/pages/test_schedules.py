@@ -139,6 +139,38 @@ def test_an_hour_that_a_program_set_is_kept_by_a_form_that_shows_only_the_day(ap
     assert kept(app, schedule).ends_at.isoformat() == "2999-06-30T08:15:00+00:00"
 
 
+def test_the_next_times_begin_at_the_hour_that_a_program_set(app, schedule, alice, acme, sign_in):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        schedules.update(
+            alice.principal, schedule.id, Changes(cron="30 9 * * *", starts_at="2999-06-28T12:00:00+02:00")
+        )
+    browser = sign_in(alice)
+    typed = preview(browser, "30 9 * * *", "Europe/Berlin", starts_on="2999-06-28", schedule=str(schedule.id))
+    for said in (browser.get(f"/schedules/{schedule.id}").text, typed):
+        assert "28 Jun 2999" not in said and "29 Jun 2999" in said
+    moved = preview(browser, "30 9 * * *", "Europe/Berlin", starts_on="2999-06-27", schedule=str(schedule.id))
+    assert "27 Jun 2999" in moved
+
+
+def test_a_wrong_expression_counts_beside_other_wrong_fields(script, alice, sign_in):
+    browser = sign_in(alice)
+    browser.get(f"/scripts/{script.id}/schedules/new")
+    answer = browser.post(
+        f"/scripts/{script.id}/schedules", **{**FIELDS, "cron": "61 9 * * *", "jitter_seconds": "4000"}
+    )
+    assert "2 fields need another look" in answer.text
+    assert answer.text.count("A minute is 0 to 59, not “61”.") == 1
+
+
+def test_a_schedule_that_was_over_long_ago_does_not_wait_for_its_first_time(app, acme, schedule, alice, sign_in):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        schedules.update(
+            alice.principal, schedule.id, Changes(starts_at="2020-01-01T00:00:00Z", ends_at="2020-02-01T00:00:00Z")
+        )
+    page = sign_in(alice).get(f"/schedules/{schedule.id}").text
+    assert "Nothing is left of its times" in page and "has not come due yet" not in page
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -216,7 +248,7 @@ def test_the_preview_points_at_the_wrong_field(alice, sign_in, cron, wrong):
     "query", ["", "?cron=%3Cscript%3Ealert(1)%3C/script%3E&timezone=UTC", "?cron=@daily&timezone=../../etc/passwd",
               "?cron=@daily", "?cron=" + "9" * 5000, "?cron=@daily&timezone=UTC&starts_on=9999-12-31&ends_on=9999-12-31",
               "?cron=@daily&timezone=Asia/Tashkent&starts_on=0001-01-01&ends_on=0001-01-01",
-              "?cron=@daily&timezone=UTC&starts_on=x"],
+              "?cron=@daily&timezone=UTC&starts_on=x", "?cron=@daily&timezone=UTC&schedule=x"],
 )  # fmt: skip
 def test_the_preview_survives_whatever_is_typed(alice, sign_in, query):
     answer = sign_in(alice).get(f"/schedules/preview{query}")
@@ -225,7 +257,7 @@ def test_the_preview_survives_whatever_is_typed(alice, sign_in, query):
 
 
 def test_a_rhythm_under_a_minute_is_said_to_be_slower(alice, sign_in):
-    assert "every 20 s, effective every 60 s" in preview(sign_in(alice), "every 20 seconds", "UTC")
+    assert "every 20\u00a0s, effective every 60\u00a0s" in preview(sign_in(alice), "every 20 seconds", "UTC")
 
 
 def test_the_ledger_says_what_became_of_each_time(app, acme, script, schedule, alice, sign_in):

@@ -41,10 +41,11 @@ function show(answer, parts) {
   answer.hidden = false;
 }
 
-async function send(form, answer) {
+async function send(form, answer, button) {
   const { url, ...wanted } = request(form);
   const token = document.getElementById('api-token').value.trim();
   const begun = performance.now();
+  button?.classList.add('is-busy');
   try {
     const response = await fetch(url, {
       ...wanted, headers: { ...wanted.headers, Authorization: `Bearer ${token}` }, credentials: 'omit', cache: 'no-store',
@@ -56,6 +57,8 @@ async function send(form, answer) {
   } catch (error) {
     // Not sent at all: no connection, or a header that is none.
     show(answer, { status: error instanceof TypeError ? text('offline') : String(error), curl: curl({ url, ...wanted }), headers: '', body: '' });
+  } finally {
+    button?.classList.remove('is-busy');
   }
   document.getElementById('answer-title').focus();
 }
@@ -65,5 +68,5 @@ document.addEventListener('submit', (event) => {
   const form = event.target.closest('[data-api-request]');
   if (!form) return;
   event.preventDefault();
-  send(form, document.getElementById('answer'));
+  send(form, document.getElementById('answer'), form.querySelector('[type="submit"]'));
 }, true);
