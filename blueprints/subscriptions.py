@@ -30,7 +30,7 @@ class Draft:
 
     event_type: str = ""
     filter: dict[str, Any] | None = None
-    group: builder.Group = field(default_factory=builder.Group)
+    group: builder.Group | None = field(default_factory=builder.Group)  # None where the text has no such view
     text: str = ""  # the filter as JSON, where it is written by hand
     by_hand: bool = False
     enabled: bool = True
@@ -38,9 +38,11 @@ class Draft:
     chosen: str = ""  # the past event to explain
     problem: str = ""
     problem_at: str = ""  # event_type or filter
+    fault: str = ""  # the builder's field that cannot be saved
 
     def blame(self, error: ServiceError) -> None:
         self.problem, self.problem_at = sentence(error), getattr(error, "field", "") or "filter"
+        self.fault = builder.field_at(error.params.get("at", ""))
 
 
 @bp.get("/subscriptions")
@@ -144,12 +146,13 @@ def _draft() -> Draft:
         draft.group = builder.read(form)
         builder.change(draft.group, deed)
         draft.filter = builder.filter_of(draft.group)
-    if deed in ("view json", "view builder") and not draft.problem:
-        draft.by_hand = deed == "view json"
+    if deed in ("view json", "view builder") and draft.group:
+        draft.by_hand, draft.problem = deed == "view json", ""
     return draft
 
 
 def _read_text(draft: Draft) -> None:
+    draft.group = None
     try:
         given = json.loads(draft.text) if draft.text.strip() else None
         draft.filter = filters.shown(filters.check(given))
@@ -158,6 +161,8 @@ def _read_text(draft: Draft) -> None:
         draft.problem, draft.problem_at = _("The filter is not JSON."), "filter"
     except Invalid as error:
         draft.blame(error)
+        draft.group = builder.sketch_of(given)
+        draft.filter = given if draft.group else None
 
 
 def _status(draft: Draft) -> int:
@@ -176,7 +181,7 @@ def _editor(script: Script, row: Subscription | None, draft: Draft, status: int 
         "subscriptions/edit.html", "subscriptions/_editor.html", status=status, script=script, subscription=row,
         draft=draft, trial=trial, chosen=chosen, types=event_types.catalogue(actor()), paths=_paths(sample),
         kinds=builder.KINDS, kind_hints=builder.KIND_HINTS, operators=builder.OPERATORS, yes_no=builder.YES_NO,
-        may_change=actor().may("triggers.manage"),
+        fault=draft.fault if status == 422 else "", may_change=actor().may("triggers.manage"),
     )  # fmt: skip
 
 

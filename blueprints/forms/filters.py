@@ -5,6 +5,7 @@ value is read as JSON where it is JSON (a number, true, null, "text in quotes") 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,8 @@ OPERATORS = {
 YES_NO = ("exists", "empty")
 LISTS = ("in", "not_in", "between")
 TEXTS = ("starts_with", "ends_with", "matches")
+# Steps of a place in the JSON that are lines of the builder; the `any` of a NOT with several lines is no line of its own.
+_LINE = re.compile(r"(?:all|any)\[(\d+)\]|\bnot\b(?!\.any\[)")
 
 
 @dataclass
@@ -96,6 +99,25 @@ def _line_of(node: Mapping[str, Any]) -> Group | Condition:
         return Group("not", inner.lines if isinstance(inner, Group) and inner.kind == "any" else [inner])
     kind = "any" if "any" in node else "all"
     return Group(kind, [_line_of(child) for child in node[kind]])
+
+
+def sketch_of(given: Any) -> Group | None:
+    """The builder's view of what is no filter yet; None where showing it there would lose something."""
+    try:
+        group = group_of(given)
+        return group if filter_of(group) == given and _is_known(group) else None
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _is_known(line: Group | Condition) -> bool:
+    return line.op in OPERATORS if isinstance(line, Condition) else all(_is_known(inner) for inner in line.lines)
+
+
+def field_at(at: str) -> str:
+    """The builder's field for a place in the JSON: `n.1.0.value` for `all[1].any[0].value`."""
+    places = [found[1] or "0" for found in _LINE.finditer(at)]
+    return ".".join([ROOT, *places, at.rpartition(".")[2].partition("[")[0]])
 
 
 def written(filter: Mapping[str, Any] | None, margin: str = "") -> str:

@@ -57,6 +57,23 @@ def test_a_list_that_looks_for_news_leaves_the_cursor_alone(page: Page, script: 
     expect(page.get_by_label("limit")).to_have_value("")
 
 
+def test_of_two_themes_the_one_chosen_last_stays(page: Page) -> None:
+    page.goto("/")
+    held, answered = Held(page, "**/preferences/theme"), list[str]()
+    page.on("response", lambda answer: answered.append(answer.url) if answer.url.endswith("/theme") else None)
+    switch = page.get_by_role("button", name="Switch theme")
+    switch.click()  # system → light
+    held.expect(1)
+    switch.click()  # light → dark
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.evaluate("fetch('/health/live').then((answer) => answer.text())")
+    held.expect(1)  # the second is only sent when the first was heard: they could arrive in another order
+    with page.expect_event("response", lambda _: len(answered) == 2):
+        held.let_go()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
 def test_a_chosen_filter_outlives_a_look_for_news(page: Page, script: Script) -> None:
     page.goto(f"/scripts/{script.id}")
     runs = page.locator("#runs")
@@ -141,6 +158,9 @@ def test_each_press_adds_a_line_however_quick(page: Page, script: Script) -> Non
     page.get_by_role("button", name="Remove this condition").first.dblclick()
     expect(fields).to_have_count(2)
     expect(fields.first).to_have_value("data.")
+    page.get_by_role("button", name="Remove this group").press("Enter")
+    expect(fields).to_have_count(1)
+    expect(page.get_by_role("button", name="Condition", exact=True)).to_be_focused()
 
 
 def test_a_filter_that_was_only_looked_at_is_not_left_by_accident(page: Page, script: Script) -> None:

@@ -184,6 +184,42 @@ def test_a_wrong_filter_comes_back_with_its_reason(world: World, alice: Person, 
         assert answer.status_code == 422 and word in answer.text, wrong
 
 
+def test_the_field_that_cannot_be_saved_is_marked(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/scripts/{world.script.id}/subscriptions"
+    good = {"n.0.path": "data.a", "n.0.op": "eq", "n.0.value": "1", "n.1.kind": "not"}
+    wrong = {
+        "n.1.0.path": "data.b",
+        "n.1.0.op": "eq",
+        "n.1.1.path": "data.c",
+        "n.1.1.op": "matches",
+        "n.1.1.value": "(",
+    }
+    browser.get(f"{address}/new")
+    looked_at = browser.post(address, **form(**good, **wrong, do="look")).text
+    browser.get(f"{address}/new")
+    saved = browser.post(address, **form(**good, **wrong)).text
+
+    assert "aria-invalid" not in looked_at
+    assert re.findall(r'name="([^"]+)"[^>]*aria-invalid="true"', saved) == ["n.1.1.value"]
+
+
+def test_an_unfinished_filter_goes_to_json_and_back(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), f"/scripts/{world.script.id}/subscriptions"
+
+    def after(**fields: str) -> str:
+        browser.get(f"{address}/new")
+        return browser.post(address, **form(**fields)).text
+
+    line = {"n.0.path": "data.", "n.0.op": "gte", "n.0.value": "7"}
+    assert 'name="text"' in after(**line, do="view json")
+    unfinished = '{"all": [{"path": "data.", "op": "gte", "value": 7}]}'
+    back = after(view="json", text=unfinished, do="view builder")
+    assert 'name="n.0.path" value="data."' in back and 'value="7"' in back and 'name="text"' not in back
+    for no_lines in ("{", "[]", '{"all": 5}', '{"path": "data.a", "op": "like", "value": 1}', '{"all": [], "any": []}'):
+        stays = after(view="json", text=no_lines, do="view builder")
+        assert 'name="text"' in stays and "field-error" in stays, no_lines
+
+
 def test_a_filter_can_be_written_as_json(world: World, alice: Person, sign_in: SignIn) -> None:
     browser, address = sign_in(alice), f"/subscriptions/{world.subscription.id}"
     filter = {"not": {"path": "data.tags", "op": "contains", "value": "test"}}

@@ -37,4 +37,12 @@ document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
   const { value } = typing;
   form.reset(); // what the server says
   if (typing.form === form && typing.matches('input, textarea')) typing.value = value;
+  if (typing === document.body) focusNear(form, ctx.request.body.get('do'));
 });
+
+// Who pressed a button that is gone or was made anew goes on from there, not from the top of the page.
+function focusNear(form, pressed) {
+  const [, group] = pressed.match(/ (n[.\d]*?)(\.\d+)?$/) ?? [];
+  const deeds = [pressed, `condition ${group}`, 'condition n'];
+  deeds.map((deed) => form.querySelector(`button[value="${deed}"]`)).find(Boolean)?.focus();
+}
