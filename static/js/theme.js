@@ -6,6 +6,7 @@ const ORDER = ['light', 'dark', 'system'];
 const NAMES = { light: 'themeLight', dark: 'themeDark', system: 'themeSystem' };
 const system = window.matchMedia('(prefers-color-scheme: dark)');
 const root = document.documentElement;
+let told = Promise.resolve();
 
 /** "light" or "dark", as it looks right now: what the code editor must follow. */
 export function shownTheme() {
@@ -24,7 +25,7 @@ function show(theme, button) {
   announce();
 }
 
-document.addEventListener('submit', async (event) => {
+document.addEventListener('submit', (event) => {
   const form = event.target.closest('[data-theme-form]');
   if (!form) return;
   event.preventDefault();
@@ -33,7 +34,8 @@ document.addEventListener('submit', async (event) => {
   body.set('theme', button.value);
   show(button.value, button);
   toast(text(NAMES[body.get('theme')]), 'run', { id: 'theme' });
-  await fetch(form.action, { method: 'POST', body, redirect: 'manual' }).catch(() => {});
+  // One after another: the server keeps what it hears last.
+  told = told.then(() => fetch(form.action, { method: 'POST', body, redirect: 'manual', keepalive: true }).catch(() => {}));
 });
 
 system.addEventListener('change', announce);

@@ -74,6 +74,20 @@ def test_of_two_themes_the_one_chosen_last_stays(page: Page) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+def test_of_two_themes_the_one_chosen_last_stays(page: Page) -> None:
+    page.goto("/")
+    held = Held(page, "**/preferences/theme")
+    switch = page.get_by_role("button", name="Switch theme")
+    switch.click()  # system → light
+    held.expect(1)
+    switch.click()  # light → dark
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.evaluate("fetch('/health/live').then((answer) => answer.text())")
+    held.expect(1)  # the second is sent when the first was heard: together they could arrive in another order
+    held.let_go()
+    page.wait_for_function("fetch('/').then((answer) => answer.text()).then((text) => text.includes('data-theme=\"dark\"'))")
+
+
 def test_a_chosen_filter_outlives_a_look_for_news(page: Page, script: Script) -> None:
     page.goto(f"/scripts/{script.id}")
     runs = page.locator("#runs")
