@@ -59,23 +59,6 @@ def test_a_list_that_looks_for_news_leaves_the_cursor_alone(page: Page, script: 
 
 def test_of_two_themes_the_one_chosen_last_stays(page: Page) -> None:
     page.goto("/")
-    held, answered = Held(page, "**/preferences/theme"), list[str]()
-    page.on("response", lambda answer: answered.append(answer.url) if answer.url.endswith("/theme") else None)
-    switch = page.get_by_role("button", name="Switch theme")
-    switch.click()  # system → light
-    held.expect(1)
-    switch.click()  # light → dark
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    page.evaluate("fetch('/health/live').then((answer) => answer.text())")
-    held.expect(1)  # the second is only sent when the first was heard: they could arrive in another order
-    with page.expect_event("response", lambda _: len(answered) == 2):
-        held.let_go()
-    page.reload()
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-
-
-def test_of_two_themes_the_one_chosen_last_stays(page: Page) -> None:
-    page.goto("/")
     held = Held(page, "**/preferences/theme")
     switch = page.get_by_role("button", name="Switch theme")
     switch.click()  # system → light
@@ -85,7 +68,9 @@ def test_of_two_themes_the_one_chosen_last_stays(page: Page) -> None:
     page.evaluate("fetch('/health/live').then((answer) => answer.text())")
     held.expect(1)  # the second is sent when the first was heard: together they could arrive in another order
     held.let_go()
-    page.wait_for_function("fetch('/').then((answer) => answer.text()).then((text) => text.includes('data-theme=\"dark\"'))")
+    page.wait_for_function(
+        "fetch('/').then((answer) => answer.text()).then((text) => text.includes('data-theme=\"dark\"'))"
+    )
 
 
 def test_a_chosen_filter_outlives_a_look_for_news(page: Page, script: Script) -> None:
