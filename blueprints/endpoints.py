@@ -19,7 +19,7 @@ from services.endpoints import Changes
 from services.errors import Conflict, Invalid
 from services.hooks import console, terminal
 from services.hooks.console import Attempt
-from services.hooks.signatures import PRESETS
+from services.hooks.signatures import PRESETS, Scheme
 from services.wiring import settings
 
 bp = Blueprint("endpoints", __name__)
@@ -141,6 +141,7 @@ def _editor(script: Script, form: EndpointForm, endpoint: Endpoint | None = None
             "tried": first, "address": address_of(endpoint),
             "curl": terminal.curl(endpoint, address_of(endpoint), first.method, first.body),
             "requests": endpoints.recent(actor(), endpoint) if reads_runs else None,
+            "sends_no_time": endpoint.auth == "signature" and not Scheme(**endpoint.options["signature"]).has_timestamp,
             "lacks_secret": endpoint.auth == "signature" and not console.has_secret(endpoint),
         }  # fmt: skip
     return render_template("endpoints/edit.html", script=script, form=form, endpoint=endpoint, **(known | more))

@@ -15,6 +15,8 @@ from models.schedule import Occurrence, Schedule
 from services.cron.parse import Every, parse
 from services.cron.times import slots
 
+_WORTH_SAYING = 1.1  # one time in many that was skipped is no other rhythm
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -57,10 +59,6 @@ class Rhythm:
     effective: timedelta
     is_stretched: bool = False  # by runs that were still going
 
-    @property
-    def differs(self) -> bool:
-        return self.effective >= self.configured * 1.1
-
 
 def rhythm(schedule: Schedule, entries: Sequence[Entry]) -> Rhythm | None:
     """How often it was meant to run, and how often it does: no more than once a minute, and less where runs overlap."""
@@ -72,4 +70,5 @@ def rhythm(schedule: Schedule, entries: Sequence[Entry]) -> Rhythm | None:
     overlapped = sum(entry.reason == "overlap" for entry in entries)
     ran = sum(entry.state != "skipped" for entry in entries)
     configured = timedelta(seconds=expression.seconds) if isinstance(expression, Every) else period
-    return Rhythm(configured, period * ((ran + overlapped) / ran) if ran else period, is_stretched=overlapped > 0)
+    stretch = (ran + overlapped) / ran if ran else 1.0
+    return Rhythm(configured, period * stretch, is_stretched=stretch >= _WORTH_SAYING)

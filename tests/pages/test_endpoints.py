@@ -251,6 +251,9 @@ def test_the_console_signs_without_showing_the_secret(app, make, alice, acme, si
     )
     assert 'data-answered="200"' in answer.text or 'data-answered="204"' in answer.text
     assert "nobody sees" not in answer.text + browser.get(f"/endpoints/{endpoint.id}").text
+    assert "tells no time" not in browser.get(f"/endpoints/{endpoint.id}").text
+    timeless = make("pushes", auth="signature", options={"signature": {"preset": "github", "secret": "shop_key"}})
+    assert "tells no time" in browser.get(f"/endpoints/{timeless.id}").text
     assert len(runs(app)) == 1
 
 

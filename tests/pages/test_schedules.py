@@ -288,6 +288,29 @@ def test_the_ledger_says_what_became_of_each_time(app, acme, script, schedule, a
     assert "0 ran, 7 skipped, 1 failed" in page
 
 
+def test_the_ledger_counts_no_run_that_still_waits(app, acme, schedule, alice, sign_in):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        db.session.add(Occurrence(schedule_id=schedule.id, due_at=utcnow() - timedelta(minutes=1), outcome="ran"))
+        db.session.commit()
+    assert "0 ran, 0 skipped, 0 failed" in sign_in(alice).get(f"/schedules/{schedule.id}").text
+
+
+def test_a_schedule_whose_runs_overlap_is_said_to_be_slower_than_it_was_set(
+    app, acme, script, schedule, alice, sign_in
+):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        run = Execution(script_id=script.id, version_number=1, status="succeeded", trigger="cron")
+        db.session.add(run)
+        db.session.flush()
+        for hours in range(3):
+            due, skipped = utcnow() - timedelta(hours=hours), {"outcome": "skipped", "reason": "overlap"}
+            how = skipped if hours else {"outcome": "ran", "execution_id": run.id}
+            db.session.add(Occurrence(schedule_id=schedule.id, due_at=due, **how))
+        schedules.update(alice.principal, schedule.id, Changes(cron="0 * * * *"))
+    page = sign_in(alice).get(f"/schedules/{schedule.id}").text
+    assert "every 1\u00a0h, effective every 3\u00a0h: the last run is often still going" in page
+
+
 def test_run_now_queues_a_run_or_says_why_not(app, schedule, alice, sign_in):
     browser = sign_in(alice)
     here = f"/schedules/{schedule.id}"

@@ -258,7 +258,11 @@ def test_the_ledger_tells_a_refusal_of_the_tenants_limits_as_a_skip(author, scri
 def test_a_rhythm_faster_than_a_minute_is_told_apart_from_what_comes_of_it(author, script):
     schedule = schedules.create(author, script.id, Changes(cron="every 20 seconds"))
     rhythm = schedules.rhythm(schedule, [])
-    assert (rhythm.configured, rhythm.effective, rhythm.differs) == (timedelta(seconds=20), timedelta(seconds=60), True)
+    assert (rhythm.configured, rhythm.effective, rhythm.is_stretched) == (
+        timedelta(seconds=20),
+        timedelta(seconds=60),
+        False,
+    )
 
 
 def test_runs_that_take_too_long_stretch_the_rhythm(author, script):
@@ -269,4 +273,6 @@ def test_runs_that_take_too_long_stretch_the_rhythm(author, script):
     ]
     rhythm = schedules.rhythm(schedule, entries)
     assert (rhythm.configured, rhythm.effective) == (timedelta(minutes=1), timedelta(minutes=3))
-    assert not schedules.rhythm(schedule, entries[:1]).differs
+    assert rhythm.is_stretched
+    once = [Entry(utcnow(), "succeeded")] * 20 + entries[1:2]
+    assert not schedules.rhythm(schedule, once).is_stretched
