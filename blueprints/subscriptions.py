@@ -87,7 +87,8 @@ def create(script_id: UUID) -> AnyResponse:
 @requires("scripts.read")
 def show(subscription_id: UUID) -> AnyResponse:
     row = subscriptions.get(actor(), subscription_id)
-    draft = Draft(row.event_type, filters.shown(row.filter), enabled=row.enabled, allow_self=row.allow_self)
+    draft = Draft(row.event_type, filters.shown(row.filter), enabled=row.enabled, allow_self=row.allow_self,
+                  chosen=request.args.get("chosen", ""))  # fmt: skip
     try:
         draft.group = builder.group_of(filters.shown(filters.check(row.filter)))
     except Invalid as error:  # another version of this product kept it: here it can be put right

@@ -3,8 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
 
 from models.base import db
+from models.dead_letter import DeadLetter
 from models.execution import Execution
 from models.script import Script
 from services import causation
@@ -18,6 +22,7 @@ class Around:
     person: str = ""
     causation: Causation | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    dead_letter_id: UUID | None = None  # open, and for whoever may act on it
 
 
 def script_of(run: Execution) -> Script:
@@ -33,7 +38,13 @@ def around(actor: Principal, run: Execution) -> Around:
         person=name_of(run.user_id) or run.actor_label,
         causation=causation.of(actor, run),
         attempts=_attempts(run),
+        dead_letter_id=_dead_letter_of(run) if run.error_code and actor.may("dead_letters.manage") else None,
     )
+
+
+def _dead_letter_of(run: Execution) -> UUID | None:
+    query = select(DeadLetter.id).where(DeadLetter.execution_id == run.id, DeadLetter.resolved_at.is_(None))
+    return db.session.scalar(query.limit(1))
 
 
 def _attempts(run: Execution) -> list[dict[str, Any]]:

@@ -485,6 +485,32 @@ def test_dead_letters_are_found_by_day_type_and_error_and_replayed_as_found(
     assert "No dead letters" in browser.get("/dead-letters").text
 
 
+def test_a_run_leads_to_its_open_dead_letter(world: World, alice: Person, bob: Person, sign_in: SignIn) -> None:
+    with world.bound():
+        run = db.session.get(Execution, world.run_id)
+        run.status, run.error_code = "failed", "RUNTIME_ERROR"
+        db.session.commit()
+    browser, letter = sign_in(alice), f"/dead-letters/{world.letter.id}"
+
+    assert f'href="{letter}"' in browser.get(f"/executions/{world.run_id}").text
+    assert f'href="{letter}"' not in sign_in(bob).get(f"/executions/{world.run_id}").text
+    browser.get(letter)
+    browser.post(f"{letter}/resolve")
+    assert f'href="{letter}"' not in browser.get(f"/executions/{world.run_id}").text
+
+
+def test_a_reader_sees_why_any_past_event_does_not_match(world: World, bob: Person, sign_in: SignIn) -> None:
+    address = f"/subscriptions/{world.subscription.id}"
+    browser, fragment = sign_in(bob), {"HX-Request": "true"}
+    page = browser.get(address).text
+    chooser = re.search(r'<select[^>]*name="chosen"[^>]*>', page)
+
+    assert "Why this event matches" in page and chooser and f'hx-get="{address}"' in chooser[0]
+    assert "disabled" not in chooser[0]
+    shown = browser.get(address, query_string={"chosen": str(world.events[0])}, headers=fragment).text
+    assert "Why this event does not match" in shown and "<html" not in shown
+
+
 def test_a_dead_letter_is_corrected_or_settled(world: World, alice: Person, sign_in: SignIn) -> None:
     browser, address = sign_in(alice), f"/dead-letters/{world.letter.id}"
     for poison in ("{oops", "NaN", '{"a": 1e999}', '"' + "x" * 500_001 + '"', "[" * 3_000 + "]" * 3_000, '"\\u0000"'):
