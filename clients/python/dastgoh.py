@@ -65,9 +65,17 @@ class Dastgoh:
             yield from page["items"]
             cursor = page["next_cursor"]
 
+    def read(self, path: str) -> tuple[Any, str]:
+        """What stands there, and its tag: `if_match` with it changes nothing that somebody has changed since."""
+        return self._send(self._request("GET", path))
+
     def request(self, method: str, path: str, body: Any = None, *, query: dict[str, Any] | None = None,
                 if_match: str = "") -> Any:  # fmt: skip
         """Any operation of the API. What may be sent again is: a POST has its own key, so nothing is done twice."""
+        return self._send(self._request(method, path, body, query, if_match))[0]
+
+    def _request(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None,
+                 if_match: str = "") -> Request:  # fmt: skip
         address = self._base + path + ("?" + urlencode(query) if query else "")
         headers = {"Authorization": "Bearer " + self._token, "Accept": "application/json"}
         if method == "POST":
@@ -77,13 +85,13 @@ class Dastgoh:
         data = None
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        return self._send(Request(address, data, headers, method=method))  # noqa: S310  the scheme was looked at
+        return Request(address, data, headers, method=method)  # noqa: S310  the scheme was looked at
 
-    def _send(self, request: Request) -> Any:
+    def _send(self, request: Request) -> tuple[Any, str]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
-                    return json.loads(answer.read() or b"null")
+                    return json.loads(answer.read() or b"null"), answer.headers.get("ETag", "")
             except HTTPError as refusal:
                 with refusal:
                     problem, pause = Problem(refusal.code, _said(refusal)), refusal.headers.get("Retry-After")

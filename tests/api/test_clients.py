@@ -74,6 +74,18 @@ def test_lists_are_read_to_their_end(client: Any, api: Program) -> None:
     assert [item["name"] for item in client.pages("/scripts", limit=2)] == [f"Script {n}" for n in (4, 3, 2, 1, 0)]
 
 
+def test_what_somebody_changed_meanwhile_is_not_overwritten(
+    client: Any, dastgoh_module: ModuleType, pricing: dict[str, Any]
+) -> None:
+    path = f"/scripts/{pricing['id']}"
+    seen, tag = client.read(path)
+    assert seen["name"] == "Price an order"
+    client.request("PATCH", path, {"description": "theirs"}, if_match=tag)
+    with pytest.raises(dastgoh_module.Problem) as refused:
+        client.request("PATCH", path, {"description": "ours"}, if_match=tag)
+    assert refused.value.status == 412
+
+
 def test_a_refusal_that_passes_is_waited_for(
     client: Any, dastgoh_module: ModuleType, pricing: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Pages of schedules: who may, what the preview says, and what became of each time."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from blueprints.schedules import PER_PAGE
 from models import Execution, Occurrence, Schedule, Script, Tenant, db
 from models.base import utcnow
 from models.tenancy import as_system, as_tenant
@@ -328,6 +330,18 @@ def test_the_list_of_a_script_is_a_fragment_for_its_page_and_a_page_by_itself(sc
     fragment = browser.get(path, headers={"HX-Request": "true"}).text
     assert fragment.lstrip().startswith("<section") and "Every weekday at 09:30" in fragment
     assert "<!doctype html>" in browser.get(path).text
+
+
+def test_the_last_page_of_all_schedules_leads_back(app, acme, script, alice, sign_in):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        for minute in range(PER_PAGE + 1):
+            schedules.create(alice.principal, script.id, Changes(cron=f"{minute} 1 * * *"))
+    browser = sign_in(alice)
+    first = browser.get("/schedules").text
+    [older] = re.findall(r'href="(/schedules\?cursor=[^"]+)"', first)
+    last = browser.get(older).text
+    assert "at 01:00" in last and "at 01:00" not in first
+    assert '<a href="/schedules" rel="prev"' in last
 
 
 def test_a_script_with_parameters_asks_for_them(app, acme, alice, sign_in):
