@@ -26,13 +26,15 @@ NAMES = ("state", "script", "code", "frame", "type", "since", "until")
 @requires("dead_letters.manage")
 def index() -> Response:
     wanted, kept = _wanted(request.args), _kept(request.args)
-    page = dead_letters.page(actor(), wanted, request.args.get("cursor", ""))
+    cursor = request.args.get("cursor", "")
+    page = dead_letters.page(actor(), wanted, cursor)
     chosen = [wanted.script_id] if wanted.script_id else []
     names = event_log.scripts_of([*chosen, *(letter.script_id for letter in page.rows)])
     return render(
         "dead_letters/index.html", "dead_letters/_list.html", letters=page.rows, groups=dead_letters.groups(actor(), wanted),
         scripts=names, asked=wanted, kept=kept, is_filtered=any(name != "state" for name in kept),
         choices=dead_letters.choices(actor()), outlook=replays.outlook(actor(), wanted), once=dead_letters.MOST_AT_ONCE,
+        newer=url_for("dead_letters.index", **kept) if cursor else None,
         older=url_for("dead_letters.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
     )  # fmt: skip
 

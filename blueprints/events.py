@@ -36,7 +36,7 @@ def index() -> Response:
     return render(
         "events/index.html", "events/_rows.html", events=page.rows, asked=asked, is_filtered=bool(kept), max_depth=MAX_DEPTH,
         ends=event_log.ends(actor(), page.rows),
-        types=event_types.catalogue(actor()), newest=url_for("events.index", **kept) if not cursor else None,
+        types=event_types.catalogue(actor()), newest=url_for("events.index", **kept), is_first=not cursor,
         older=url_for("events.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
     )  # fmt: skip
 
