@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from models.base import db
 from models.dead_letter import DeadLetter
+from models.event import Event
 from models.execution import Execution
 from models.script import Script
 from services import causation
@@ -22,6 +23,7 @@ class Around:
     person: str = ""
     causation: Causation | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    event: Event | None = None  # that it ran on, as long as it is kept
     dead_letter_id: UUID | None = None  # open, and for whoever may act on it
 
 
@@ -38,6 +40,7 @@ def around(actor: Principal, run: Execution) -> Around:
         person=name_of(run.user_id) or run.actor_label,
         causation=causation.of(actor, run),
         attempts=_attempts(run),
+        event=db.session.get(Event, run.event_id) if run.event_id else None,
         dead_letter_id=_dead_letter_of(run) if run.error_code and actor.may("dead_letters.manage") else None,
     )
 

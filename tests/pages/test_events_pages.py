@@ -516,6 +516,13 @@ def test_a_run_leads_to_its_open_dead_letter(world: World, alice: Person, bob: P
     assert f'href="{letter}"' not in browser.get(f"/executions/{world.run_id}").text
 
 
+def test_a_run_without_input_leads_to_the_event_it_ran_on(world: World, bob: Person, sign_in: SignIn) -> None:
+    page = sign_in(bob).get(f"/executions/{world.run_id}").text
+    card = page.partition('id="input-title"')[2].partition("</section>")[0]
+
+    assert "Nothing was passed in" not in card and f'href="/events/{world.events[1]}"' in card
+
+
 def test_a_reader_sees_why_any_past_event_does_not_match(world: World, bob: Person, sign_in: SignIn) -> None:
     address = f"/subscriptions/{world.subscription.id}"
     browser, fragment = sign_in(bob), {"HX-Request": "true"}
