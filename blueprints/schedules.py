@@ -82,8 +82,8 @@ def ledger(schedule_id: UUID) -> str:
 @requires("triggers.manage")
 def enable(schedule_id: UUID) -> AnyResponse:
     enabled = request.form.get("enabled") == "1"
-    schedules.update(actor(), schedule_id, Changes(enabled=enabled))
-    toast(_("The schedule goes on.") if enabled else _("The schedule is paused."))
+    schedule = schedules.update(actor(), schedule_id, Changes(enabled=enabled))
+    toast(_going_on(schedule) if enabled else _("The schedule is paused."))
     return redirect_to(url_for("schedules.show", schedule_id=schedule_id))
 
 
@@ -121,6 +121,12 @@ def _save(script: Script, schedule: Schedule | None) -> AnyResponse | tuple[str,
             toast(_("Saved.") if schedule else _("The schedule is created."))
             return redirect_to(url_for("schedules.show", schedule_id=kept.id))
     return _editor(script, form, schedule, values=entered.texts, errors=errors, mode=entered.mode, raw=entered.raw), 422
+
+
+def _going_on(schedule: Schedule) -> str:
+    if schedule.next_run_at is None:
+        return _("The schedule is enabled, and runs no more: its last day is over.")
+    return _("The schedule goes on.")
 
 
 def _keep(script: Script, schedule: Schedule | None, changes: Changes) -> Schedule:

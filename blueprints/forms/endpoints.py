@@ -17,7 +17,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from blueprints.forms.fields import clean
@@ -100,6 +100,10 @@ class EndpointForm(FlaskForm):
         _l("Pass the Authorization header on to the script"),
         description=_l("For scripts that check callers themselves. It is kept with each run, for all to see who see runs."),
     )  # fmt: skip
+
+    def validate_signature_secret(self, field: StringField) -> None:
+        if self.auth.data == "signature" and not field.data:
+            raise ValidationError(_REQUIRED)
 
     def changes(self, kept: Endpoint | None = None) -> Changes:
         return Changes(

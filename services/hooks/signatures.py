@@ -74,8 +74,13 @@ def check(given: Any) -> dict[str, Any]:
 
 
 def _check_members(scheme: Scheme) -> None:
+    if not isinstance(scheme.secret, str) or not _SECRET.fullmatch(scheme.secret):
+        raise Invalid(
+            "A name begins with a letter and has letters, digits, dots, hyphens and underscores.",
+            field="options.signature.secret",
+        )
     patterns = (
-        ("secret", _SECRET), ("header", _HEADER), ("prefix", _PLAIN), ("payload", _PLAIN),
+        ("header", _HEADER), ("prefix", _PLAIN), ("payload", _PLAIN),
         ("timestamp_header", re.compile(f"({_HEADER.pattern})?")), ("fields", re.compile(f"({_FIELD.pattern},{_FIELD.pattern})?")),
     )  # fmt: skip
     for name, pattern in patterns:

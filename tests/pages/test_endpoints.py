@@ -189,7 +189,8 @@ def test_a_sender_that_was_chosen_brings_how_it_signs(app, script, alice, sign_i
 
 @pytest.mark.parametrize(("wrong", "sentence"), [
     ({"path": "../etc"}, "“..” cannot be part of a path"), ({"path": ""}, "This field is required."), ({"methods": []}, "Choose at least one method"),
-    ({"auth": "signature"}, "This is not what a signature can have here."), ({"rate_per_minute": "0"}, "Number must be between"),
+    ({"auth": "signature"}, "This field is required."), ({"auth": "signature", "signature_secret": "ключ"}, "A name begins with a letter"),
+    ({"rate_per_minute": "0"}, "Number must be between"),
     ({"cors_origins": "shop.example"}, "Origins are written like"), ({"auth": "signature", "signature_secret": "k", "preset": "custom",
       "preset_shown": "custom", "signature_header": "X", "signature_payload": "x", "signature_tolerance_s": "5"}, "What is signed holds {body} once"),
 ])  # fmt: skip

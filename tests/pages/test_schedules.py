@@ -169,8 +169,11 @@ def test_a_schedule_that_was_over_long_ago_does_not_wait_for_its_first_time(app,
         schedules.update(
             alice.principal, schedule.id, Changes(starts_at="2020-01-01T00:00:00Z", ends_at="2020-02-01T00:00:00Z")
         )
-    page = sign_in(alice).get(f"/schedules/{schedule.id}").text
+    browser = sign_in(alice)
+    page = browser.get(f"/schedules/{schedule.id}").text
     assert "Nothing is left of its times" in page and "has not come due yet" not in page
+    browser.post(f"/schedules/{schedule.id}/enabled", enabled="1")
+    assert "its last day is over" in browser.get(f"/schedules/{schedule.id}").text
 
 
 @pytest.mark.parametrize(
@@ -353,6 +356,7 @@ def test_a_script_with_parameters_asks_for_them(app, acme, alice, sign_in):
     browser.get(f"/scripts/{script.id}/schedules/new")
     refused = browser.post(f"/scripts/{script.id}/schedules", **FIELDS, input_mode="form", **{"input.region": ""})
     assert refused.status_code == 422 and "This field is required." in refused.text
+    assert "Not saved." in refused.text and "1 field needs another look." in refused.text
     browser.get(f"/scripts/{script.id}/schedules/new")
     browser.post(f"/scripts/{script.id}/schedules", **FIELDS, input_mode="form", **{"input.region": "Samarqand"})
     assert only(app).input == {"region": "Samarqand"}
