@@ -16,6 +16,7 @@ from services import secrets as secret_service
 from services import tenants as tenant_service
 from services import tokens as token_service
 from services import users as user_service
+from services.busiest import busiest
 from services.errors import ServiceError
 from settings import Settings
 
@@ -97,6 +98,17 @@ def _add_care(app: Flask, settings: Settings) -> None:
             if not check.ok:
                 click.echo(f"      {check.cure}")
         sys.exit(0 if all(check.ok for check in checks) else 1)
+
+    @app.cli.command("busiest")
+    @click.option("--minutes", default=10, show_default=True, type=click.IntRange(1, 1440), help="How far back.")
+    def tell_busiest(minutes: int) -> None:
+        """Which tenants' runs used most time lately."""
+        click.echo(
+            f"{'tenant':30} {'waiting':>8} {'running':>8} {'ended':>8} {'failed':>8} {'run s':>10} {'cpu s':>10}"
+        )
+        for one in busiest(minutes):
+            counts = f"{one.waiting:8} {one.running:8} {one.ended:8} {one.failed:8}"
+            click.echo(f"{one.slug:30} {counts} {one.run_s:10.1f} {one.cpu_s:10.1f}")
 
     @app.cli.group("secrets")
     def secrets_() -> None:

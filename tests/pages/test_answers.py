@@ -1,5 +1,6 @@
 """What every answer carries: security headers, a request id, a page for every error."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import text
 
 from models import db
 from services.per_process import have, let_go
+from tests.conftest import Person
 from tests.support.http import Browser
 
 
@@ -66,6 +68,18 @@ def test_an_unexpected_error_shows_no_internals(app: Flask) -> None:
     assert answer.status_code == 500
     assert "fortytwo" not in answer.text
     assert answer.headers["X-Request-Id"] in answer.text
+
+
+def test_the_log_line_of_a_request_says_whose_it_was(
+    alice: Person, sign_in: Callable[[Person], Browser], client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = sign_in(alice)
+    caplog.clear()
+    with caplog.at_level("INFO", "dastgoh.request"):
+        browser.get("/scripts")
+        client.get("/sign-in")
+
+    assert [getattr(record, "tenant", None) for record in caplog.records] == ["acme", None]
 
 
 def test_a_form_without_its_token_changes_nothing(client: FlaskClient) -> None:
