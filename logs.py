@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from redis.exceptions import ConnectionError as RedisGone
 from redis.exceptions import OutOfMemoryError as RedisFull
 from redis.exceptions import TimeoutError as RedisTimeout
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from settings import Settings
 
@@ -62,10 +62,12 @@ def _said_by_server(error: BaseException | None) -> str:
     """What one that is away, full or shutting down lets us know; where we called it from is no news then."""
     if isinstance(error, RedisGone | RedisTimeout | RedisFull):
         return str(error)
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, DBAPIError):
         return ""
-    state = getattr(error.orig, "sqlstate", "SQLite") or "08"  # no state at all: it never came to a conversation
-    return str(error.orig).partition("\n")[0] if state.startswith(("08", "53", "57P")) else ""
+    state = getattr(error.orig, "sqlstate", "SQLite")
+    if state is None:
+        state = "08" if isinstance(error, OperationalError) else ""  # it never came to a conversation
+    return str(error.orig).partition("\n")[0] if state.startswith(("08", "53", "57P", "25006")) else ""
 
 
 class JsonFormatter(logging.Formatter):

@@ -8,7 +8,7 @@ from types import TracebackType
 import psycopg
 import pytest
 from redis.exceptions import ConnectionError as RedisGone
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 
 import logs
 
@@ -70,9 +70,10 @@ def fault_there() -> Raised:
     [
         (OperationalError("SELECT 1", {}, psycopg.OperationalError("connection refused\nIs it running?")), "connection refused"),
         (OperationalError("SELECT 1", {}, psycopg.errors.TooManyConnections("too many clients")), "too many clients"),
+        (InternalError("UPDATE", {}, psycopg.errors.ReadOnlySqlTransaction("cannot execute UPDATE")), "cannot execute UPDATE"),
         (RedisGone("Error 111"), "Error 111"),
     ],
-    ids=["gone", "full", "redis"],
+    ids=["gone", "full", "read-only", "redis"],
 )  # fmt: skip
 def test_a_server_that_is_away_is_told_in_its_own_words_without_a_traceback(error: Exception, said: str) -> None:
     told = line(record("trouble", raised(lambda: fail(error))))
@@ -82,8 +83,12 @@ def test_a_server_that_is_away_is_told_in_its_own_words_without_a_traceback(erro
 
 @pytest.mark.parametrize(
     "error",
-    [OperationalError("SELECT 1", {}, psycopg.errors.DeadlockDetected("deadlock")), KeyError("x")],
-    ids=["deadlock", "fault"],
+    [
+        OperationalError("SELECT 1", {}, psycopg.errors.DeadlockDetected("deadlock")),
+        ProgrammingError("SELECT", {}, psycopg.ProgrammingError("can't adapt")),
+        KeyError("x"),
+    ],
+    ids=["deadlock", "statement", "fault"],
 )
 def test_a_fault_of_ours_comes_with_its_traceback(error: Exception) -> None:
     assert "Traceback" in str(line(record("trouble", raised(lambda: fail(error))))["exception"])
