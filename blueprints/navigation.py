@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
+
+from blueprints.guard import actor
+from models import db
+from models.tenancy import bound_to
+from services import dead_letters
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,16 @@ MENU: tuple[tuple[Item, ...], ...] = (
 def init_app(app: Flask) -> None:
     app.jinja_env.globals["has_endpoint"] = has_endpoint
     app.jinja_env.globals["menu_groups"] = menu_groups
+    app.jinja_env.globals["open_letters"] = open_letters
+
+
+def open_letters() -> str:
+    """Beside their line in the menu of whole pages; nothing on one that says why nobody could be asked."""
+    if bound_to(db.session) is None or "database_away" in g or not actor().may("executions.read"):
+        return ""
+    with db.session.no_autoflush:  # what a form has half changed is not saved for the menu's sake
+        count = dead_letters.count_open(actor())
+    return f"{dead_letters.MOST_COUNTED}+" if count > dead_letters.MOST_COUNTED else str(count or "")
 
 
 def has_endpoint(endpoint: str) -> bool:

@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Identified, Json, utcnow
@@ -10,6 +10,7 @@ from models.tenancy import TenantOwned
 from models.tenant import owner_fk, tenant_fk
 
 RESOLUTIONS = ("replayed", "resolved")
+_OPEN = text("resolved_at IS NULL")
 
 
 class DeadLetter(TenantOwned, Identified, Base):
@@ -19,6 +20,7 @@ class DeadLetter(TenantOwned, Identified, Base):
     __table_args__ = (
         Index("ix_script_event_dead_letters_tenant_id_failed_at", "tenant_id", "failed_at", "id"),
         Index("ix_script_event_dead_letters_tenant_id_script_id", "tenant_id", "script_id", "error_code", "error_frame"),
+        Index("ix_script_event_dead_letters_open", "tenant_id", sqlite_where=_OPEN, postgresql_where=_OPEN),
         owner_fk(),
         tenant_fk("script_id", "scripts", ondelete="CASCADE"),
     )  # fmt: skip

@@ -13,8 +13,9 @@ from sqlalchemy.orm import undefer
 from blueprints.forms import filters as builder
 from models import DeadLetter, Event, Execution, OutboxEntry, Subscription, db
 from models.base import utcnow
+from models.role import Role
 from models.tenancy import as_system, as_tenant
-from services import process, scripts, subscriptions
+from services import dead_letters, process, scripts, subscriptions
 from services.events import publish
 from services.scripts import Changes
 from tests.conftest import Person
@@ -376,6 +377,38 @@ def test_dead_letters_are_grouped_and_replayed(world: World, alice: Person, sign
         assert replayed.id in db.session.scalars(select(OutboxEntry.execution_id)).all()
     assert "No dead letters" in browser.get("/dead-letters").text
     assert "replayed" in browser.get("/dead-letters?state=resolved").text
+
+
+def test_the_menu_counts_what_is_open(
+    app: Flask, world: World, alice: Person, charlie: Person, sign_in: SignIn
+) -> None:
+    browser = sign_in(alice)
+
+    def counted(page: str) -> list[str]:
+        return re.findall(r"""<span class="count count-error">([^<]*)</span></a></li>""", page)
+
+    assert counted(browser.get("/scripts").text) == ["1"]
+    assert counted(sign_in(charlie).get("/scripts").text) == []
+    browser.post(f"/dead-letters/{world.letter.id}/resolve")
+    assert counted(browser.get("/scripts").text) == []
+    with world.bound():
+        run = db.session.get_one(Execution, world.run_id)
+        for _ in range(dead_letters.MOST_COUNTED + 1):
+            world.bury(run)
+        db.session.commit()
+    assert counted(browser.get("/scripts").text) == ["99+"]
+
+
+def test_who_manages_letters_and_may_not_read_them_is_told_no_count(
+    world: World, alice: Person, app: Flask, sign_in: SignIn
+) -> None:
+    with world.bound():
+        role = db.session.scalars(select(Role).where(Role.name_key == "admin")).one()
+        role.permissions = ["scripts.read", "dead_letters.manage"]
+        db.session.commit()
+    answer = sign_in(alice).get("/scripts")
+    assert answer.status_code == 200
+    assert "count-error" not in answer.text
 
 
 def test_a_group_of_a_deleted_script_is_settled_and_not_replayed(world: World, alice: Person, sign_in: SignIn) -> None:
