@@ -134,7 +134,11 @@ class Settings:
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"))
 
     scripts_enabled: bool = setting("false stops every run with FEATURE_DISABLED", True, flag)
-    script_vm_pool_size: int = setting("most engines in one process", 10, between(1, 200))
+    script_vm_pool_size: int = setting(
+        "most engines in one process, and one more for every five, for tenants that have none at work",
+        10,
+        between(1, 200),
+    )
     script_timeout_ms: int = setting("wall time of a run", 30_000, between(1_000, 300_000))
     script_max_cpu_ms: int = setting("CPU time of a run", 30_000, between(1_000, 300_000))
     script_max_memory_mb: int = setting("memory of a run, heap and buffers together", 128, between(16, 512))

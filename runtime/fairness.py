@@ -1,9 +1,13 @@
-"""Turns at a fixed number of places, first come first served within a tenant, tenants in rotation."""
+"""Turns at a fixed number of places, first come first served within a tenant, tenants in rotation.
+
+Beside them there are a few spare ones, each for a tenant that holds no place at all: whoever fills all others with runs that
+take long keeps nobody waiting who has only a little to do.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Literal
 
@@ -24,9 +28,11 @@ class Waiter:
 
 
 class Places:
-    def __init__(self, size: int) -> None:
-        self._free, self._lock = size, threading.Lock()
+    def __init__(self, size: int, spare: int = 0) -> None:
+        self._free, self._spare, self._lock = size, spare, threading.Lock()
         self._queues: OrderedDict[str | None, deque[Waiter]] = OrderedDict()
+        self._held: Counter[str | None] = Counter()
+        self._on_spare: set[str | None] = set()
         self._closed = False
 
     @property
@@ -41,6 +47,12 @@ class Places:
                 return "closed"
             if self._free and not self._queues:
                 self._free -= 1
+                self._held[tenant] += 1
+                return "granted"
+            if self._spare and self._may_have_spare(tenant):
+                self._spare -= 1
+                self._held[tenant] += 1
+                self._on_spare.add(tenant)
                 return "granted"
             waiter = Waiter()
             self._queues.setdefault(tenant, deque()).append(waiter)
@@ -50,23 +62,43 @@ class Places:
         except BaseException:  # an interrupt: nobody comes for the place any more
             self._withdraw(tenant, waiter, "cancelled")
             if waiter.turn == "granted":
-                self.give()
+                self.give(tenant)
             raise
         self._withdraw(tenant, waiter, "timed_out")
         assert waiter.turn is not None
         return waiter.turn
 
-    def give(self) -> None:
-        """Return a place; the next tenant's first waiter has it."""
+    def give(self, tenant: str | None = None) -> None:
+        """Return a place of this tenant's; the next tenant's first waiter has it. A spare one is returned first, to the
+        next who may have one."""
         with self._lock:
-            if not self._queues:
+            self._held[tenant] -= 1
+            if not self._held[tenant]:
+                del self._held[tenant]
+            if tenant in self._on_spare:
+                self._on_spare.remove(tenant)
+                following = next(filter(self._may_have_spare, self._queues), None)
+                if following is None:
+                    self._spare += 1
+                    return
+                self._on_spare.add(following)
+            elif self._queues:
+                following = next(iter(self._queues))
+            else:
                 self._free += 1
                 return
-            tenant, queue = self._queues.popitem(last=False)
-            waiter = queue.popleft()
-            if queue:
-                self._queues[tenant] = queue
-            waiter.call("granted")
+            self._call_first_of(following)
+
+    def _may_have_spare(self, tenant: str | None) -> bool:
+        return tenant is not None and not self._held[tenant]
+
+    def _call_first_of(self, tenant: str | None) -> None:
+        queue = self._queues.pop(tenant)
+        waiter = queue.popleft()
+        if queue:
+            self._queues[tenant] = queue  # behind the others
+        self._held[tenant] += 1
+        waiter.call("granted")
 
     def close(self) -> None:
         """Nobody gets a place any more; those waiting are told."""

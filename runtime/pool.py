@@ -24,6 +24,8 @@ MOST_PAUSE_S = 1.0
 """Between two engines for runs that wait, while engines die at their birth."""
 UNFIT_AFTER = 3
 """So many stillborn engines in a row are held against the zygote."""
+SPARE_FOR_EVERY = 5
+"""Places there is one more for, which only a tenant has that holds none: see fairness.py."""
 PING_TIMEOUT_S = 5.0
 HEAD_START_S = 0.005
 """While an engine stands ready, the run that follows a kill goes first: a fork would share the processor with it."""
@@ -55,7 +57,7 @@ class Pool:
     def __init__(self, config: RuntimeConfig) -> None:
         self._config = config
         self._nursery = Nursery(config.prepared_sources)
-        self._places = Places(config.pool_size)
+        self._places = Places(config.pool_size, config.pool_size // SPARE_FOR_EVERY)
         self._workers = Workers()  # make engines for runs that wait, so that these can hear of a cancel
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -80,8 +82,8 @@ class Pool:
         if turn != "granted":
             raise Exhausted(turn)
 
-    def give_place(self) -> None:
-        self._places.give()
+    def give_place(self, tenant: str | None = None) -> None:
+        self._places.give(tenant)
 
     def lease(self, key: str | None = None, on_wait: OnWait = _nobody_cancels) -> Engine:
         """An engine for a holder of a place: one that is ready, with the source prepared if there is one."""

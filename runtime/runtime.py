@@ -142,7 +142,7 @@ class Runtime:
             try:
                 self._run_somewhere(run, began, on_wait, on_start)
             finally:
-                self._pool.give_place()
+                self._pool.give_place(tenant)
         except Exhausted as refusal:
             run.outcome.metrics.wait_ms = (time.monotonic() - began) * 1000
             if refusal.turn == "cancelled":

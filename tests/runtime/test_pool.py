@@ -55,6 +55,66 @@ def test_tenants_take_turns() -> None:
     assert len(order) == 7
 
 
+class Crowd:
+    """Waits for places, each on a thread of its own, and knows who got one."""
+
+    def __init__(self, places: Places) -> None:
+        self.places, self.holders, self.threads = places, list[str](), list[threading.Thread]()
+
+    def ask(self, tenant: str) -> None:
+        def wait() -> None:
+            if self.places.take(tenant, 10, lambda _: None) == "granted":
+                self.holders.append(tenant)
+
+        before = len(self.holders) + self.places.waiting
+        self.threads.append(in_thread(wait))
+        assert settle(lambda: len(self.holders) + self.places.waiting == before + 1)
+
+    def give(self, tenant: str) -> None:
+        self.holders.remove(tenant)
+        self.places.give(tenant)
+
+    def hold(self, *tenants: str) -> bool:
+        return settle(lambda: sorted(self.holders) == sorted(tenants))
+
+
+def test_a_spare_place_is_for_who_holds_none_and_starves_nobody() -> None:
+    crowd = Crowd(Places(2, spare=1))
+    for tenant in "aaa":
+        crowd.ask(tenant)
+    assert crowd.hold("a", "a"), "who holds the others gets no spare one"
+    crowd.ask("b")
+    assert crowd.hold("a", "a", "b")
+    for tenant in "bc":
+        crowd.ask(tenant)
+    assert crowd.places.waiting == 3
+    crowd.give("b")
+    assert crowd.hold("a", "a", "b"), "the spare one goes on to the next who holds none"
+    crowd.give("a")
+    assert crowd.hold("a", "a", "b"), "another to the next in rotation, whatever they hold"
+    crowd.give("b")
+    assert crowd.hold("a", "a", "c")
+    for tenant in "aac":
+        crowd.give(tenant)
+    for tenant in "ddd":
+        crowd.ask(tenant)
+    assert crowd.hold("d", "d"), "nothing was lost on the way, and nothing won"
+    crowd.places.close()
+    for thread in crowd.threads:
+        thread.join(10)
+
+
+def test_a_tenant_that_fills_the_pool_keeps_no_other_waiting() -> None:
+    with Runtime(RuntimeConfig(pool_size=5)) as rt:
+        going = [in_thread(lambda: rt.execute("await sdk.sleep(60_000)", tenant="a")) for _ in range(6)]
+        assert settle(lambda: rt.metrics()["pool"]["waiting"] == 1 and rt.metrics()["running"] == 6)
+        assert rt.execute("return 'here'", tenant="b").value == "here"
+        assert rt.metrics()["pool"]["waiting"] == 1
+        rt.close(0)
+        for thread in going:
+            thread.join(20)
+
+
 def test_a_full_pool_refuses_in_time_and_says_so() -> None:
     with Runtime(RuntimeConfig(pool_size=1, acquire_timeout_ms=200)) as rt:
         started = threading.Event()
