@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis import RedisError
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from runtime import Runtime, RuntimeConfig
-from services import engine_meters, schema
+from services import engine_meters, schema, trouble
 from services.queue import connection
 from settings import Settings
 from tools.setup.frontend import built_files
@@ -65,8 +65,7 @@ def _database_problem(url: str) -> tuple[str, str]:
         with engine.connect() as database:
             if behind := schema.problem(database):
                 return behind, MIGRATE
-            is_postgres = database.dialect.name == "postgresql"
-            if is_postgres and database.scalar(text("SHOW transaction_read_only")) == "on":
+            if trouble.takes_no_writing(database):
                 return (
                     "read-only",
                     "Every change is refused: is it a replica, or was default_transaction_read_only set?",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import undefer
 
 from models.base import db, utcnow
@@ -14,14 +14,16 @@ from models.dead_letter import DeadLetter
 from models.script import Script
 from services import audit, retention
 from services.audit import Target
-from services.errors import Conflict, Invalid, NotFound
+from services.choices import meaning_of
+from services.errors import Conflict, NotFound
 from services.identity import Principal, require
 from services.paging import Page, keyset
 
 MOST_AT_ONCE = 500
 MOST_GROUPS = 100
 MOST_COUNTED = 99
-STATES = ("open", "resolved", "all")
+_IS_OPEN = DeadLetter.resolved_at.is_(None)
+STATES = {"open": _IS_OPEN, "resolved": DeadLetter.resolved_at.is_not(None), "all": true()}
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,6 @@ def prune() -> None:
 
 
 def matching(query: Any, wanted: Filters) -> Any:
-    if wanted.state not in STATES:
-        raise Invalid("There is no such choice.", field="state")
     if wanted.script_id:
         query = query.where(DeadLetter.script_id == wanted.script_id)
     if wanted.code:
@@ -149,14 +149,12 @@ def matching(query: Any, wanted: Filters) -> Any:
         query = query.where(DeadLetter.failed_at >= wanted.since)
     if wanted.until:
         query = query.where(DeadLetter.failed_at < wanted.until)
-    if wanted.state == "resolved":
-        return query.where(DeadLetter.resolved_at.is_not(None))
-    return still_open(query) if wanted.state == "open" else query
+    return query.where(meaning_of(wanted.state, STATES, "state"))
 
 
 def still_open(query: Any) -> Any:
     """Beside what was asked for, not in its place: whoever asked for settled ones must not meet the open ones."""
-    return query.where(DeadLetter.resolved_at.is_(None))
+    return query.where(_IS_OPEN)
 
 
 def oldest_open(wanted: Filters, *conditions: ColumnElement[bool]) -> Sequence[DeadLetter]:

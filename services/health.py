@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 from redis import RedisError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.base import db
-from services import schema
+from services import schema, trouble
 from services.engines import engines_if_made
 from services.per_process import this_app
 from services.wiring import redis
@@ -23,9 +22,7 @@ def checks() -> dict[str, bool]:
 
 def _database() -> None:
     with db.engine.connect() as connection:
-        if connection.dialect.name == "postgresql" and connection.scalar(text("SHOW transaction_read_only")) == "on":
-            raise _Unfit
-        if schema.problem(connection):
+        if trouble.takes_no_writing(connection) or schema.problem(connection):
             raise _Unfit
 
 

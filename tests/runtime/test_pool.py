@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -353,26 +354,36 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.nursery.LEAST_AGE_S", 0.0)
 
 
+@contextmanager
+def an_older_run(rt: Runtime, sleeps_ms: int) -> Iterator[None]:
+    """It goes on meanwhile, in an engine of the zygote that is there now, and ends well."""
+    started, outcomes = threading.Event(), list[Outcome]()
+    older = in_thread(
+        lambda: outcomes.append(rt.execute(f"await sdk.sleep({sleeps_ms}); return 'older'", on_start=started.set))
+    )
+    assert started.wait(10)
+    yield
+    older.join()
+    assert outcomes[0].value == "older", "an engine in good health outlives its zygote's replacement"
+
+
+def kill_idle_engines(rt: Runtime) -> None:
+    for pid in set(rt._pool.engine_pids()) - {engine.pid for engine in rt._pool._leased}:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_a_zygote_whose_engines_die_at_their_birth_is_replaced_while_runs_go_on(
     hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Runtime(RuntimeConfig(pool_size=3, warm=1, max_uses=1)) as rt:
-        started, outcomes = threading.Event(), []
-        older = in_thread(
-            lambda: outcomes.append(rt.execute("await sdk.sleep(4000); return 'older'", on_start=started.set))
-        )
-        assert started.wait(10)
-        unfit = rt.processes()[0]
-        cuckoo = Cuckoo(monkeypatch)
-        cuckoo.victims_of = unfit
-        for pid in rt._pool.engine_pids():
-            if pid not in [engine.pid for engine in rt._pool._leased]:
-                os.kill(pid, signal.SIGKILL)
-        assert rt.execute("return 2").value == 2, "it waits for the engine of another zygote"
-        assert rt.processes()[0] != unfit
-        assert len(cuckoo.killed) >= 3
-        older.join()
-        assert outcomes[0].value == "older", "an engine in good health outlives its zygote's replacement"
+        with an_older_run(rt, 4000):
+            unfit = rt.processes()[0]
+            cuckoo = Cuckoo(monkeypatch)
+            cuckoo.victims_of = unfit
+            kill_idle_engines(rt)
+            assert rt.execute("return 2").value == 2, "it waits for the engine of another zygote"
+            assert rt.processes()[0] != unfit
+            assert len(cuckoo.killed) >= 3
         assert settle(lambda: not psutil.pid_exists(unfit)), "the last of its engines takes it along"
         assert rt.metrics()["pool"]["destroyed"]["stillborn"] >= 3
 
@@ -397,19 +408,12 @@ def test_engines_that_die_at_their_birth_are_made_at_a_measured_pace_and_told_of
 def test_a_zygote_that_stands_still_is_replaced_while_runs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.nursery.ANSWER_TIMEOUT_S", 0.3)
     with Runtime(RuntimeConfig(pool_size=3, warm=1, max_uses=1)) as rt:
-        started, outcomes = threading.Event(), []
-        older = in_thread(
-            lambda: outcomes.append(rt.execute("await sdk.sleep(2500); return 'older'", on_start=started.set))
-        )
-        assert started.wait(10)
-        still = rt.processes()[0]
-        os.kill(still, signal.SIGSTOP)
-        for pid in set(rt._pool.engine_pids()) - {engine.pid for engine in rt._pool._leased}:
-            os.kill(pid, signal.SIGKILL)
-        assert rt.execute("return 2").value == 2
-        assert rt.processes()[0] != still
-        older.join()
-        assert outcomes[0].value == "older"
+        with an_older_run(rt, 2500):
+            still = rt.processes()[0]
+            os.kill(still, signal.SIGSTOP)
+            kill_idle_engines(rt)
+            assert rt.execute("return 2").value == 2
+            assert rt.processes()[0] != still
         assert settle(lambda: not psutil.pid_exists(still))
 
 
