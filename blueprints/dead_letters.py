@@ -33,7 +33,8 @@ def index() -> Response:
     return render(
         "dead_letters/index.html", "dead_letters/_list.html", letters=page.rows, groups=dead_letters.groups(actor(), wanted),
         scripts=names, asked=wanted, kept=kept, is_filtered=any(name != "state" for name in kept),
-        choices=dead_letters.choices(actor()), outlook=replays.outlook(actor(), wanted), once=dead_letters.MOST_AT_ONCE,
+        replays=dead_letters.replays_of(actor(), page.rows), choices=dead_letters.choices(actor()),
+        outlook=replays.outlook(actor(), wanted), once=dead_letters.MOST_AT_ONCE,
         newer=url_for("dead_letters.index", **kept) if cursor else None,
         older=url_for("dead_letters.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
     )  # fmt: skip
@@ -104,7 +105,10 @@ def _page(letter_id: UUID, text: str | None = None, problem: str = "") -> str:
     script = scripts.get(actor(), letter.script_id, deleted=True)
     if text is None:
         text = json.dumps(letter.event_data, ensure_ascii=False, indent=2)
-    return render_template("dead_letters/show.html", letter=letter, script=script, text=text, problem=problem)
+    again = dead_letters.replays_of(actor(), [letter]).get(letter.id)
+    return render_template(
+        "dead_letters/show.html", letter=letter, script=script, text=text, problem=problem, again=again
+    )
 
 
 def _wanted(given: Any) -> Filters:

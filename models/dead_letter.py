@@ -11,6 +11,7 @@ from models.tenant import owner_fk, tenant_fk
 
 RESOLUTIONS = ("replayed", "resolved")
 _OPEN = text("resolved_at IS NULL")
+_REPLAYED = text("replayed_as IS NOT NULL")
 
 
 class DeadLetter(TenantOwned, Identified, Base):
@@ -21,6 +22,8 @@ class DeadLetter(TenantOwned, Identified, Base):
         Index("ix_script_event_dead_letters_tenant_id_failed_at", "tenant_id", "failed_at", "id"),
         Index("ix_script_event_dead_letters_tenant_id_script_id", "tenant_id", "script_id", "error_code", "error_frame"),
         Index("ix_script_event_dead_letters_open", "tenant_id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_script_event_dead_letters_replayed_as", "tenant_id", "replayed_as",
+              sqlite_where=_REPLAYED, postgresql_where=_REPLAYED),
         owner_fk(),
         tenant_fk("script_id", "scripts", ondelete="CASCADE"),
     )  # fmt: skip
@@ -44,4 +47,5 @@ class DeadLetter(TenantOwned, Identified, Base):
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     resolution: Mapped[str] = mapped_column(String(20), default="")  # or one of RESOLUTIONS
+    replayed_as: Mapped[UUID | None]  # the run that delivers it again; it may be past its retention
     note: Mapped[str] = mapped_column(String(500), default="")

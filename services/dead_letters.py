@@ -1,6 +1,6 @@
 """Deliveries that failed for good: seen in groups, one by one, settled with a word of why. Replaying them: services.replays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -11,6 +11,7 @@ from sqlalchemy.orm import undefer
 
 from models.base import db, utcnow
 from models.dead_letter import DeadLetter
+from models.execution import Execution
 from models.script import Script
 from services import audit, retention
 from services.audit import Target
@@ -101,6 +102,14 @@ def get(actor: Principal, letter_id: UUID) -> DeadLetter:
     if letter is None:
         raise NotFound("There is no such dead letter.")
     return letter
+
+
+def replays_of(actor: Principal, letters: Iterable[DeadLetter]) -> dict[UUID, Execution]:
+    """By letter: the run that delivers it again, as long as that is kept."""
+    require(actor, "executions.read")
+    letter_of = {letter.replayed_as: letter.id for letter in letters if letter.replayed_as}
+    runs = db.session.scalars(select(Execution).where(Execution.id.in_(letter_of))) if letter_of else []
+    return {letter_of[run.id]: run for run in runs}
 
 
 def resolve(actor: Principal, letter_id: UUID, note: str = "") -> DeadLetter:

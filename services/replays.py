@@ -127,6 +127,7 @@ def _again(actor: Principal, letter: DeadLetter, version: str, event: Event | No
     ))  # fmt: skip
     db.session.flush()
     db.session.add(OutboxEntry(execution_id=run.id))
+    letter.replayed_as = run.id
     dead_letters.close(actor, letter, "replayed", "")
     return run
 

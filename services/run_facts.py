@@ -25,6 +25,7 @@ class Around:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     event: Event | None = None  # that it ran on, as long as it is kept
     dead_letter_id: UUID | None = None  # open, and for whoever may act on it
+    replayed_letter_id: UUID | None = None  # that this run delivers again
 
 
 def script_of(run: Execution) -> Script:
@@ -42,12 +43,19 @@ def around(actor: Principal, run: Execution) -> Around:
         attempts=_attempts(run),
         event=db.session.get(Event, run.event_id) if run.event_id else None,
         dead_letter_id=_dead_letter_of(run) if run.error_code and actor.may("dead_letters.manage") else None,
+        replayed_letter_id=_replayed_by(run) if actor.may("dead_letters.manage") else None,
     )
 
 
 def _dead_letter_of(run: Execution) -> UUID | None:
     query = select(DeadLetter.id).where(DeadLetter.execution_id == run.id, DeadLetter.resolved_at.is_(None))
     return db.session.scalar(query.limit(1))
+
+
+def _replayed_by(run: Execution) -> UUID | None:
+    if run.trigger != "replay":
+        return None
+    return db.session.scalar(select(DeadLetter.id).where(DeadLetter.replayed_as == run.id).limit(1))
 
 
 def _attempts(run: Execution) -> list[dict[str, Any]]:

@@ -199,7 +199,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "DeadLetterSummary": gives(
         id=ID, script_id=ID, execution_id=nullable(ID), event_type=text(), version=whole(1),
         error=gives(code=text(), message=text()), attempts=whole(1), failed_at=MOMENT, resolved_at=MAYBE_MOMENT,
-        resolution=choice(("", *RESOLUTIONS)), note=text(),
+        resolution=choice(("", *RESOLUTIONS)), replayed_as=nullable(ID), note=text(),
     ),
     "Replayed": gives(execution_id=ID, version=whole(1)),
     "AuditEntry": gives(

@@ -78,7 +78,7 @@ def dead_letter_summary(letter: DeadLetter) -> Shape:
         "event_type": letter.event_type, "version": letter.version_number,
         "error": {"code": letter.error_code, "message": letter.error_message}, "attempts": letter.attempts,
         "failed_at": when(letter.failed_at), "resolved_at": when(letter.resolved_at), "resolution": letter.resolution,
-        "note": letter.note,
+        "replayed_as": _text(letter.replayed_as), "note": letter.note,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -549,6 +550,27 @@ def test_a_run_leads_to_its_open_dead_letter(world: World, alice: Person, bob: P
     browser.get(letter)
     browser.post(f"{letter}/resolve")
     assert f'href="{letter}"' not in browser.get(f"/executions/{world.run_id}").text
+
+
+def test_a_replayed_letter_and_the_run_of_its_replay_lead_to_each_other(
+    world: World, alice: Person, bob: Person, sign_in: SignIn
+) -> None:
+    browser, letter = sign_in(alice), f"/dead-letters/{world.letter.id}"
+    browser.get(letter)
+    run = browser.post(f"{letter}/replay", version="current").headers["Location"]
+    with world.bound():
+        db.session.get_one(Execution, uuid.UUID(run.rpartition("/")[2])).status = "timed_out"
+        db.session.commit()
+
+    for page in (letter, "/dead-letters?state=resolved"):
+        found = browser.get(page).text
+        assert f'href="{run}"' in found and 'data-status="timed_out"' in found.partition(f'href="{run}"')[2], page
+    assert f'href="{letter}"' in browser.get(run).text
+    assert f'href="{letter}"' not in sign_in(bob).get(run).text
+    with world.bound():
+        db.session.delete(db.session.get_one(Execution, uuid.UUID(run.rpartition("/")[2])))
+        db.session.commit()
+    assert run not in browser.get(letter).text and run not in browser.get("/dead-letters?state=resolved").text
 
 
 def test_a_run_without_input_leads_to_the_event_it_ran_on(world: World, bob: Person, sign_in: SignIn) -> None:

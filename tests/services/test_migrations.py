@@ -10,10 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect, select
 
 from app import create_app
-from models import db
+from models import DeadLetter, db
+from models.ids import uuid7
+from models.tenancy import as_system
 from services import schema
 from tests.conftest import settings_for
 
@@ -48,6 +50,34 @@ def test_the_models_match_them(empty: Flask) -> None:
         db.engine.dispose()
 
     assert differences == []
+
+
+def test_letters_that_were_replayed_before_learn_as_which_run(empty: Flask) -> None:
+    tables, here, subscription = db.metadata.tables, {"tenant_id": uuid7()}, uuid7()
+    script, failed, by_hand, replay, letter = (uuid7() for _ in range(5))
+    run = here | {"script_id": script, "version_number": 1, "trigger": "replay", "replay_of": failed}
+    rows = {
+        "tenants": [{"id": here["tenant_id"], "slug": "acme", "name": "Acme"}],
+        "scripts": [here | {"id": script, "name": "Price", "name_key": "price"}],
+        "script_executions": [
+            run | {"id": failed, "trigger": "event", "replay_of": None, "trigger_id": subscription},
+            run | {"id": by_hand, "trigger_id": None}, run | {"id": replay, "trigger_id": subscription},
+        ],
+        "script_event_dead_letters": [here | {
+            "id": letter, "script_id": script, "version_number": 1, "execution_id": failed, "resolution": "replayed",
+            "subscription_id": subscription,
+        }],
+    }  # fmt: skip
+    with empty.app_context():
+        upgrade(revision="0008")
+        with as_system(db.session):
+            for name, given in rows.items():
+                db.session.execute(insert(tables[name]), given)
+            db.session.commit()
+            upgrade()
+            assert db.session.scalar(select(DeadLetter.replayed_as)) == replay
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
