@@ -11,7 +11,7 @@ from blueprints import rooms
 from jobs import command_line
 from models import db
 from models.database import ENGINE_OPTIONS, prepare_engine
-from services import events, executions
+from services import events, executions, sessions
 from services import queue as queues
 from services.granted.facts import Doors
 from settings import Settings
@@ -47,6 +47,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SECURE": https_only,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "REMEMBER_COOKIE_NAME": "dastgoh_remember",
+        "REMEMBER_COOKIE_DURATION": sessions.LASTS,
         "REMEMBER_COOKIE_SECURE": https_only,
         "REMEMBER_COOKIE_HTTPONLY": True,
         "REMEMBER_COOKIE_SAMESITE": "Lax",

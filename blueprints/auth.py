@@ -5,12 +5,12 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from flask_login import current_user, logout_user
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from blueprints.errors import sentence
 from blueprints.forms.accounts import AcceptLinkForm, SignInForm
-from blueprints.guard import actor, open_session, requires
+from blueprints.guard import actor, close_session, open_session, requires
 from services import accounts, demo, tenants
 from services.errors import Invalid, RateLimited
 
@@ -59,9 +59,7 @@ def _safe_next() -> str:
 @bp.post("/sign-out")
 def sign_out() -> Response:
     if current_user.is_authenticated:
-        accounts.sign_out(actor())
-        logout_user()
-    # The cookie is emptied of everything, not of the user alone.
+        close_session()
     session_ended = redirect(url_for("auth.sign_in"))
     session_ended.headers["Clear-Site-Data"] = '"cache"'
     return session_ended

@@ -1,25 +1,36 @@
 """Who is asking, and may they? Session cookies for people, bearer tokens for programs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from flask import Flask, abort, g, redirect, request, session, url_for
-from flask_login import LoginManager, current_user
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
+from flask_login import LoginManager, current_user, decode_cookie, logout_user
 from flask_login import login_user as start_session
 from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response
 
 from models import Tenant, db
+from models.ids import uuid7
 from models.tenancy import bind
 from services import accounts, tenants, tokens
 from services.errors import Forbidden
 from services.identity import Principal, TenantRef
+from services.sessions import Ticket
 
 P = ParamSpec("P")
 R = TypeVar("R")
-login = LoginManager()
+
+
+class _Login(LoginManager):
+    def _load_user_from_remember_cookie(self, cookie: str) -> Principal | None:
+        """No cookie of ours has other letters, and comparing signatures takes none."""
+        return cast(Principal | None, super()._load_user_from_remember_cookie(cookie)) if cookie.isascii() else None
+
+
+login = _Login()
 
 
 def actor() -> Principal:
@@ -77,28 +88,46 @@ def choose_a_tenant() -> Response:
 
 
 def open_session(principal: Principal, remember: bool = False, tenant: TenantRef | None = None) -> None:
-    """A fresh session each time the person or their rights change: nothing set before sign-in survives it."""
+    """A fresh session each time the person or their rights change: nothing set before sign-in survives it. Who goes to
+    another tenant keeps their session's id: signing out there ends what cookies were copied here."""
     session.clear()
     session.permanent = remember
     acting_in = tenant or principal.tenant
     if principal.is_superadmin and acting_in:
         session["tenant"] = str(acting_in.id)
-    start_session(principal, remember=remember)
+    start_session(principal if principal.session_id else replace(principal, session_id=uuid7()), remember=remember)
+
+
+def close_session() -> None:
+    """What both cookies say ends; they may differ where somebody signed in over another's session."""
+    remembered = request.cookies.get(current_app.config["REMEMBER_COOKIE_NAME"], "")
+    said = session.get("_user_id", ""), (decode_cookie(remembered) if remembered.isascii() else "") or ""
+    accounts.sign_out(actor(), [ticket for ticket in map(_ticket, said) if ticket])
+    session.clear()
+    logout_user()
 
 
 @login.user_loader
-def _load_person(session_id: str) -> Principal | None:
-    if "database_away" in g:
-        return None  # the page that says so must not ask it again
-    user_id, _, epoch = session_id.partition(".")
+def _load_person(said: str) -> Principal | None:
+    ticket = _ticket(said)
+    if ticket is None or "database_away" in g:
+        return None  # the page that says it is away must not ask it again
     try:
         chosen = UUID(session["tenant"]) if "tenant" in session else None
-        return accounts.load(UUID(user_id), int(epoch), chosen)
+        return accounts.load_session(ticket, chosen)
     except ValueError:
         return None
     except OperationalError:
         g.database_away = True
         raise
+
+
+def _ticket(said: str) -> Ticket | None:
+    """None also for cookies of before sessions had ids: their owners sign in once more."""
+    try:
+        return Ticket.read(said)
+    except ValueError:
+        return None
 
 
 @login.request_loader

@@ -1,7 +1,7 @@
 """What the scheduler process does, and how often."""
 
 from jobs.scheduler import Chore
-from services import audit, dead_letters, event_log, executions, firing, meters, once, sweeping, versions
+from services import audit, dead_letters, event_log, executions, firing, meters, once, sessions, sweeping, versions
 from services.wiring import redis
 
 _HOUR = 3600.0
@@ -19,4 +19,5 @@ CHORES = (
     Chore("prune versions by age", every_s=_HOUR, run=versions.prune),
     Chore("prune the audit log", every_s=_HOUR, run=audit.prune),
     Chore("forget old results of sdk.once and idempotency keys", every_s=_HOUR, run=once.prune),
+    Chore("forget sessions that ended long ago", every_s=_HOUR, run=sessions.prune),
 )

@@ -4,6 +4,7 @@ from models.api_token import ApiToken
 from models.audit_entry import AuditEntry
 from models.base import db
 from models.dead_letter import DeadLetter
+from models.ended_session import EndedSession
 from models.endpoint import Endpoint, EndpointRoute
 from models.event import Event, EventType, OutboxEntry
 from models.execution import Execution
@@ -21,6 +22,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "DeadLetter",
+    "EndedSession",
     "Endpoint",
     "EndpointRoute",
     "Event",

@@ -3,6 +3,7 @@
 import secrets
 import threading
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 _lock = threading.Lock()
@@ -19,3 +20,8 @@ def uuid7() -> UUID:
         tick = _last = max(tick, _last + 1)
     value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)
+
+
+def made_at(id_: UUID) -> datetime:
+    """By the clock of the machine that made it."""
+    return datetime.fromtimestamp((id_.int >> 80) / 1000, UTC)

@@ -1,5 +1,6 @@
 """Getting in and staying in: sign-in, sessions, links that set a password, one's own profile."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import NoReturn
@@ -14,10 +15,11 @@ from models.base import db, utcnow
 from models.tenancy import as_system
 from models.tenant import Tenant
 from models.user import LANGUAGES, THEMES, User
-from services import audit, passwords, throttle
+from services import audit, passwords, sessions, throttle
 from services.audit import Target
 from services.errors import Invalid, NotFound
 from services.identity import Principal, principal_of
+from services.sessions import Ticket
 from services.wiring import settings
 
 _WINDOW_S = 15 * 60
@@ -75,21 +77,36 @@ def _admit(user: User, password: str, brakes: list[tuple[str, int]]) -> Principa
     return principal
 
 
-def sign_out(actor: Principal) -> None:
-    audit.record(actor, "auth.signed_out", Target("user", actor.id, actor.email))
-    db.session.commit()
-
-
-def load(user_id: UUID, session_epoch: int, chosen_tenant: UUID | None = None) -> Principal | None:
-    """Who a session cookie stands for now, or nobody: deactivated, password changed, tenant closed."""
+def sign_out(actor: Principal, tickets: Iterable[Ticket]) -> None:
+    """Of one browser: what its cookies say stands for nobody from now on, wherever there are copies of them."""
     with as_system(db.session):
-        user = db.session.scalar(_with_role(select(User).where(User.id == user_id)))
+        sessions.end(tickets)
+        audit.record(actor, "auth.signed_out", Target("user", actor.id, actor.email))
+        db.session.commit()
+
+
+def load_session(ticket: Ticket, chosen_tenant: UUID | None = None) -> Principal | None:
+    """Who a cookie stands for now: nobody as well where its session was signed out of, or is too old."""
+    if sessions.is_too_old(ticket.session_id):
+        return None
+    return load(ticket.user_id, ticket.epoch, chosen_tenant, ticket.session_id)
+
+
+def load(
+    user_id: UUID, session_epoch: int, chosen_tenant: UUID | None = None, session_id: UUID | None = None
+) -> Principal | None:
+    """Who somebody is now, or nobody: deactivated, password changed, tenant closed."""
+    query = select(User).where(User.id == user_id)
+    if session_id:
+        query = query.where(sessions.goes_on(session_id))
+    with as_system(db.session):
+        user = db.session.scalar(_with_role(query))
         if user is None or user.session_epoch != session_epoch or not _may_sign_in(user):
             return None
         tenant = user.tenant
         if user.is_superadmin and chosen_tenant:
             tenant = db.session.get(Tenant, chosen_tenant)
-        return principal_of(user, tenant)
+        return principal_of(user, tenant, session_id)
 
 
 def _with_role(query: Select[User]) -> Select[User]:

@@ -40,6 +40,7 @@ class Principal:
     theme: str = "system"
     timezone: str | None = None
     session_epoch: int = 0
+    session_id: UUID | None = None  # of the browser's sign-in; programs have none
     token_id: UUID | None = None
 
     is_authenticated = True
@@ -47,7 +48,8 @@ class Principal:
     is_anonymous = False
 
     def get_id(self) -> str:
-        return f"{self.id}.{self.session_epoch}"
+        """What cookies carry; services/sessions.py reads it back."""
+        return f"{self.id}.{self.session_epoch}.{self.session_id}"
 
     @property
     def full_name(self) -> str:
@@ -62,13 +64,14 @@ class Principal:
         return permission in self.permissions
 
 
-def principal_of(user: User, tenant: Tenant | None) -> Principal:
+def principal_of(user: User, tenant: Tenant | None, session_id: UUID | None = None) -> Principal:
     return Principal(
         id=user.id, email=user.email, first_name=user.first_name, last_name=user.last_name,
         tenant=TenantRef.of(tenant) if tenant else None,
         permissions=permissions_of(user.is_superadmin, user.role.permissions if user.role else ()),
         role_id=user.role_id, role_name=user.role.name if user.role else "superadmin", is_superadmin=user.is_superadmin,
         language=user.language, theme=user.theme, timezone=user.timezone, session_epoch=user.session_epoch,
+        session_id=session_id,
     )  # fmt: skip
 
 
