@@ -108,7 +108,9 @@ def replays_of(actor: Principal, letters: Iterable[DeadLetter]) -> dict[UUID, Ex
     """By letter: the run that delivers it again, as long as that is kept."""
     require(actor, "executions.read")
     letter_of = {letter.replayed_as: letter.id for letter in letters if letter.replayed_as}
-    runs = db.session.scalars(select(Execution).where(Execution.id.in_(letter_of))) if letter_of else []
+    if not letter_of:
+        return {}
+    runs = db.session.scalars(select(Execution).where(Execution.id.in_(letter_of)))
     return {letter_of[run.id]: run for run in runs}
 
 
