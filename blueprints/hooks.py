@@ -4,7 +4,7 @@ What a request means is decided in services/hooks/, which sees plain values.
 """
 
 import logging
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -24,6 +24,7 @@ csrf.exempt(bp)
 
 BODY_SECONDS = 10
 _CHUNK = 64 * 1024
+_ASCII = bytes(range(128))
 
 
 def answer(address: str = "") -> Response:
@@ -72,7 +73,7 @@ def init_app(app: Flask) -> None:
 def _arrival() -> Arrival:
     tenant, path = _as_sent()
     return Arrival(
-        method=request.method, tenant=tenant, path=path, query=request.query_string.decode("latin-1"),
+        method=request.method, tenant=tenant, path=path, query=_escaped(request.query_string),
         headers={name.lower(): value for name, value in request.headers.items()}, ip=request.remote_addr or "",
         read=_read_body,
     )  # fmt: skip
@@ -85,7 +86,12 @@ def _as_sent() -> tuple[str, str]:
     tenant, _, path = below.partition("/")
     if prefix != "hooks" or not path:
         raise not_found()
-    return tenant, path
+    return tenant, _escaped(path.encode("latin-1"))
+
+
+def _escaped(sent: bytes) -> str:
+    """Letters beyond ASCII that a sender did not escape, as curl does not, mean what they would mean escaped."""
+    return quote(sent, safe=_ASCII)
 
 
 def _read_body(limit: int) -> bytes:
