@@ -23,6 +23,13 @@ IN_USE_S = LONGEST_WAIT_S + 60
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="dastgoh"'}
 
 
+class Replayed(Refusal):
+    """A copy of a request that came before; its idempotency key may say that its own sender tries again."""
+
+    def __init__(self) -> None:
+        super().__init__(409, "REPLAYED", "A request with this signature came before.")
+
+
 def by_token(found: Found, arrival: Arrival) -> Principal | None:
     """For whom the run is; None where the endpoint asks for no token."""
     if found.auth != "token":
@@ -92,7 +99,7 @@ def _take(seen: Seen) -> None:
         log.warning("signed requests are refused: Redis does not answer")
         raise Refusal(503, "UNAVAILABLE", "Try again in a moment.", headers={"Retry-After": "5"}) from None
     if not is_new:
-        raise Refusal(409, "REPLAYED", "A request with this signature came before.")
+        raise Replayed
 
 
 def remember(seen: Seen | None) -> None:

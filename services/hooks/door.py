@@ -53,7 +53,12 @@ def _answered(found: Found, arrival: Arrival) -> Reply:
         if found.auth != "signature":
             admission.limit_rate(found)
         body = taking.read_body(arrival, found)
-        seen = admission.by_signature(found, arrival, body)
+        try:
+            seen = admission.by_signature(found, arrival, body)
+        except admission.Replayed:
+            if again := keys.answered(found, arrival, body, caller):
+                return again
+            raise
         try:
             reply = _performed(found, arrival, body, caller)
         except BaseException:

@@ -40,6 +40,14 @@ def recognize(found: Found, arrival: Arrival, body: bytes, caller: Principal | N
     return _as_before(known) if isinstance(known, Answer) else known
 
 
+def answered(found: Found, arrival: Arrival, body: bytes, caller: Principal | None) -> Reply | None:
+    """What the first request with this key came to, if there was one; nothing is claimed."""
+    known = recognize(found, arrival, body, caller)
+    if isinstance(known, Claim):
+        db.session.rollback()
+    return known if isinstance(known, Reply) else None
+
+
 def keep(claim: Claim | None, status: int, execution_id: UUID) -> None:
     """The run has the answer; the key only leads to it."""
     if claim:

@@ -85,6 +85,20 @@ def test_a_signed_request_is_let_in_once(serve, world, secret, preset, runs):
     assert len(runs()) == 1
 
 
+def test_a_signed_request_with_its_key_again_has_the_first_answer_and_with_any_other_none(serve, world, secret, runs):
+    endpoint = serve("return context.execution.id", auth="signature",
+                     options={"signature": {"preset": "github", "secret": "shop_key"}})  # fmt: skip
+
+    def sent(**key):
+        return world.post("/hooks/acme/orders", data=BODY, headers={**signed(endpoint), **key})
+
+    first, again = (sent(**{"Idempotency-Key": "order-17"}) for _ in range(2))
+    assert (again.json, again.headers["Idempotency-Replayed"]) == (first.json, "true")
+    for key in ({}, {"Idempotency-Key": "order-18"}, {"Idempotency-Key": "order-18"}):
+        assert sent(**key).json["code"] == "REPLAYED"
+    assert len(runs()) == 1
+
+
 @pytest.fixture
 def guarded(serve, secret):
     return serve("return 1", auth="signature", options={"signature": {"secret": "shop_key"}})
