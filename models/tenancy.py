@@ -20,7 +20,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import ColumnClause, FromClause, Select, TableClause
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 
-from models.database import ENGINE_OPTIONS, read_alone
+from models.database import ENGINE_OPTIONS, mind_idle_connections, read_alone
 
 AnySession = Session | ScopedSession[Any]
 SYSTEM: Literal["*"] = "*"
@@ -94,6 +94,7 @@ def _system_engine(engine: Engine) -> Engine:
         if engine not in _system_engines:
             made = create_engine(engine.url, pool_size=5, max_overflow=10, **ENGINE_OPTIONS)
             event.listen(made, "connect", _see_all_tenants)
+            mind_idle_connections(made)
             _system_engines[engine] = made
         return _system_engines[engine]
 

@@ -14,6 +14,7 @@ from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import READY_NONE
 
+from models.database import is_spoken_to
 from runtime.errors import HostError, clipped
 from services.granted.business_catalog import Catalog, visible
 from services.granted.business_link import Collector, DbLimits, Link, Rows, too_large
@@ -142,7 +143,8 @@ class PostgresLink:
 
     @property
     def usable(self) -> bool:
-        return not self._db.closed and self._db.info.transaction_status == TransactionStatus.IDLE
+        is_idle = not self._db.closed and self._db.info.transaction_status == TransactionStatus.IDLE
+        return is_idle and not is_spoken_to(self._db)
 
     def lend(self, tenant: Any, deadline: Deadline) -> None:
         self._tenant = tenant

@@ -478,3 +478,15 @@ def test_a_server_that_never_answers_keeps_nobody_waiting_behind_others(
         errors = side_by_side(*[lambda: refused(database.for_tenant(ACME).query, "SELECT 1 AS x").code] * 8)
         assert errors == ["DB_FAILED"] * 8
         assert time.monotonic() - began < 10
+
+
+def test_a_connection_that_the_server_ended_is_replaced_before_it_is_lent(world: World) -> None:
+    """As by a restart while nobody used it."""
+    if world.is_sqlite:
+        pytest.skip("a file has no connections to end")
+    [before] = world.acme.query("SELECT count(*) AS n FROM clients")
+    world.run(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'dastgoh scripts'"
+    )
+    assert world.acme.query("SELECT count(*) AS n FROM clients") == [before]
