@@ -102,18 +102,23 @@ def _next_elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Slot | None:
         change = change_between(zone, after, min(at, after + _A_DAY))
         if change:
             return _next_after_change(cron, zone, change)
-        slot = _slot_at(wall, zone) if at > after + _A_DAY else Slot(at, wall)
-        if slot.mark != GAP:
-            return Slot(slot.at, wall, REPEAT if slot.at.astimezone(zone).fold else "")
+        if slot := _elapsed(wall, at, after, zone):
+            return slot
     return None
 
 
 def _next_after_change(cron: Cron, zone: ZoneInfo, change: ClockChange) -> Slot | None:
     offset = change.wall_after - change.at.replace(tzinfo=None)
     for wall in _walls(cron, change.wall_after - _A_SECOND):
-        at = (wall - offset).replace(tzinfo=UTC)
-        return Slot(at, wall, REPEAT if at.astimezone(zone).fold else "")
+        if slot := _elapsed(wall, (wall - offset).replace(tzinfo=UTC), change.at, zone):
+            return slot
     return None
+
+
+def _elapsed(wall: datetime, at: datetime, since: datetime, zone: ZoneInfo) -> Slot | None:
+    """`at` is right for a day; by what comes later clocks may have changed again, or leave that time out."""
+    slot = _slot_at(wall, zone) if at > since + _A_DAY else Slot(at, wall)
+    return None if slot.mark == GAP else Slot(slot.at, wall, REPEAT if slot.at.astimezone(zone).fold else "")
 
 
 def _offset(zone: ZoneInfo, instant: datetime) -> timedelta:

@@ -107,6 +107,13 @@ def test_the_days_of_a_month_are_found(text, dates):
     assert [slot.at.date().isoformat() for slot in found] == dates
 
 
+def test_elapsed_time_minds_the_clock_changes_between_the_next_one_and_a_distant_time():
+    zone = ZoneInfo("Australia/Lord_Howe")
+    a_day_before_winter = datetime(2027, 4, 3, 3, tzinfo=UTC)
+    first = next_time(parse("*/30 * 1 1 *"), zone, a_day_before_winter)
+    assert first.astimezone(zone).isoformat() == "2028-01-01T00:00:00+11:00"
+
+
 _ZONES = st.sampled_from(
     ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Tashkent", "America/Sao_Paulo", "UTC"]
 )
