@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from jinja2 import BytecodeCache, FileSystemBytecodeCache
+from jinja2 import BytecodeCache
 from sqlalchemy import select
 
 from app import create_app
@@ -22,7 +22,7 @@ from services.per_process import have
 from settings import Settings
 from tests.support.http import Browser
 
-pytest_plugins = ["tests.support.memory", "tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
+pytest_plugins = ["tests.support.compiled", "tests.support.memory", "tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
                   "tests.support.order", "tests.support.routes", "tests.support.runs"]  # fmt: skip
 
 PASSWORD = "correct horse battery"
@@ -82,12 +82,6 @@ def migrated_postgres(postgres_server: object, tmp_path_factory: pytest.TempPath
         db.session.remove()
         db.engine.dispose()
     return name
-
-
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
-    """Compiling the templates of a page takes longer than rendering it; each application would do it again."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
 @pytest.fixture
