@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
 
 from blueprints.days import start_of
 from blueprints.guard import actor, requires
 from blueprints.htmx import render
+from blueprints.neighbours import neighbours
 from services import audit
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
@@ -20,6 +21,5 @@ def index() -> Response:
                             start_of(asked["until"], days=1))  # fmt: skip
     page = audit.page(actor(), filters, request.args.get("cursor", ""))
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value}
-    older = url_for("audit.index", **kept, cursor=page.next_cursor) if page.next_cursor else None
-    return render("audit/index.html", "audit/_entries.html", entries=page.rows, older=older, asked=asked,
-                  is_filtered=bool(kept), actions=audit.actions(actor()))  # fmt: skip
+    return render("audit/index.html", "audit/_entries.html", entries=page.rows, asked=asked, is_filtered=bool(kept),
+                  actions=audit.actions(actor()), **neighbours(page, "audit.index", **kept))  # fmt: skip

@@ -13,6 +13,7 @@ from blueprints.days import start_of
 from blueprints.errors import sentence
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
+from blueprints.neighbours import neighbours
 from services import dead_letters, event_log, replays, scripts
 from services.dead_letters import Filters
 from services.errors import Invalid
@@ -26,8 +27,7 @@ NAMES = ("state", "script", "code", "frame", "type", "since", "until")
 @requires("dead_letters.manage")
 def index() -> Response:
     wanted, kept = _wanted(request.args), _kept(request.args)
-    cursor = request.args.get("cursor", "")
-    page = dead_letters.page(actor(), wanted, cursor)
+    page = dead_letters.page(actor(), wanted, request.args.get("cursor", ""))
     chosen = [wanted.script_id] if wanted.script_id else []
     names = event_log.scripts_of([*chosen, *(letter.script_id for letter in page.rows)])
     return render(
@@ -35,8 +35,7 @@ def index() -> Response:
         scripts=names, asked=wanted, kept=kept, is_filtered=any(name != "state" for name in kept),
         replays=dead_letters.replays_of(actor(), page.rows), choices=dead_letters.choices(actor()),
         outlook=replays.outlook(actor(), wanted), once=dead_letters.MOST_AT_ONCE,
-        newer=url_for("dead_letters.index", **kept) if cursor else None,
-        older=url_for("dead_letters.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
+        **neighbours(page, "dead_letters.index", **kept),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from blueprints.errors import blame
 from blueprints.forms.endpoints import RENAMED, EndpointForm, data_of, signature_data
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
+from blueprints.neighbours import neighbours
 from models.endpoint import Endpoint
 from models.script import Script
 from services import endpoints, scripts
@@ -31,7 +32,8 @@ SAMPLE = '{"hello": "world"}'
 @requires("scripts.read")
 def index() -> str:
     page, by_id = endpoints.page(actor(), request.args.get("cursor", ""), PER_PAGE)
-    return render_template("endpoints/index.html", endpoints=page.rows, scripts=by_id, next_cursor=page.next_cursor)
+    return render_template("endpoints/index.html", endpoints=page.rows, scripts=by_id,
+                           **neighbours(page, "endpoints.index"))  # fmt: skip
 
 
 @bp.get("/scripts/<uuid:script_id>/endpoints")

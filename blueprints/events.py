@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from blueprints.errors import sentence
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
+from blueprints.neighbours import neighbours
 from models.base import utcnow
 from services import causation, event_log, event_types, events
 from services.choices import meaning_of
@@ -30,14 +31,14 @@ PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedel
 def index() -> Response:
     asked = {name: request.args.get(name, "").strip()[:200] for name in ("type", "source", "matched", "period")}
     since = utcnow() - meaning_of(asked["period"], PERIODS, "period") if asked["period"] else None
-    cursor = request.args.get("cursor", "")
-    page = event_log.page(actor(), Filters(asked["type"], asked["source"], asked["matched"], since), cursor)
+    wanted = Filters(asked["type"], asked["source"], asked["matched"], since)
+    page = event_log.page(actor(), wanted, request.args.get("cursor", ""))
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value}
     return render(
         "events/index.html", "events/_rows.html", events=page.rows, asked=asked, is_filtered=bool(kept), max_depth=MAX_DEPTH,
         ends=event_log.ends(actor(), page.rows),
-        types=event_types.catalogue(actor()), newest=url_for("events.index", **kept), is_first=not cursor,
-        older=url_for("events.index", **kept, cursor=page.next_cursor) if page.next_cursor else None,
+        types=event_types.catalogue(actor()), newest=url_for("events.index", **kept),
+        **neighbours(page, "events.index", **kept),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from blueprints.days import start_of
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, wants_fragment
+from blueprints.neighbours import neighbours
 from models.execution import Execution
 from services import authoring, executions, run_lists, scripts
 from services.errors import Invalid
@@ -34,10 +35,8 @@ def index() -> Response:
         return render("run_list/index.html", "run_list/_failures.html", groups=groups, codes=_codes(),
                       names=run_lists.script_names(group.script_id for group in groups), **common)  # fmt: skip
     page = run_lists.page(actor(), filters, request.args.get("cursor", ""))
-    older = url_for("run_list.index", **kept, cursor=page.next_cursor) if page.next_cursor else None
-    is_first = "cursor" not in request.args
-    return render("run_list/index.html", "run_list/_runs.html", codes=_codes(), older=older, is_first=is_first,
-                  **_shown(page.rows), **common)  # fmt: skip
+    return render("run_list/index.html", "run_list/_runs.html", codes=_codes(), **_shown(page.rows), **common,
+                  **neighbours(page, "run_list.index", **kept))  # fmt: skip
 
 
 @bp.get("/scripts/<uuid:script_id>/executions")

@@ -13,6 +13,7 @@ from blueprints.forms.schedules import ScheduleForm, days_of
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
 from blueprints.languages import timezone
+from blueprints.neighbours import neighbours
 from models.schedule import Schedule
 from models.script import Script
 from services import schedules, scripts
@@ -29,8 +30,8 @@ _RENAMED = {"starts_at": "starts_on", "ends_at": "ends_on"}
 @requires("scripts.read")
 def index() -> str:
     page, by_id = schedules.page(actor(), request.args.get("cursor", ""), PER_PAGE)
-    return render_template("schedules/index.html", schedules=page.rows, scripts=by_id, next_cursor=page.next_cursor,
-                           recent=schedules.recent(actor(), page.rows))  # fmt: skip
+    return render_template("schedules/index.html", schedules=page.rows, scripts=by_id,
+                           recent=schedules.recent(actor(), page.rows), **neighbours(page, "schedules.index"))  # fmt: skip
 
 
 @bp.get("/scripts/<uuid:script_id>/schedules")

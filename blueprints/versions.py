@@ -117,6 +117,7 @@ def _timeline(script: Script, limit: int) -> dict[str, Any]:
     return {
         "versions": shown,
         "older": shown[-1].number if len(found) > limit else None,
+        "is_first": before is None,
         "names": authoring.names_of(version.created_by for version in shown),
     }
 

@@ -14,38 +14,61 @@ from models.base import UtcDateTime, db
 from services.errors import Invalid
 
 Row = TypeVar("Row")
+_NEWER = "newer"
 
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
     rows: list[Row]
-    next_cursor: str | None
+    next_cursor: str | None  # to what is older
+    newer_cursor: str | None = None  # None on the first page; "" leads there
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Between two rows, and which way to read from there."""
+
+    at: datetime
+    id: UUID
+    is_newer: bool
 
 
 def keyset(
     query: Select[Row], at: InstrumentedAttribute[Any], id_: InstrumentedAttribute[UUID], cursor: str, limit: int
 ) -> Page[Row]:
-    if cursor:
-        moment, last_id = _decode(cursor)
-        query = query.where(tuple_(at, id_) < tuple_(moment, last_id, types=[UtcDateTime(), id_.type]))
+    place = _decode(cursor) if cursor else None
+    key, types = tuple_(at, id_), [UtcDateTime(), id_.type]
+    if place and place.is_newer:
+        newer = query.where(key > tuple_(place.at, place.id, types=types)).order_by(at, id_).limit(limit + 1)
+        found = list(db.session.scalars(newer))
+        if len(found) > limit:
+            return _page(found[limit - 1 :: -1], at, id_, has_newer=True, has_older=True)
+        place = None  # so few are newer that the first page shows them all
+    if place:
+        query = query.where(key < tuple_(place.at, place.id, types=types))
     found = list(db.session.scalars(query.order_by(at.desc(), id_.desc()).limit(limit + 1)))
-    rows = found[:limit]
-    more = len(found) > limit
-    return Page(rows, encode(getattr(rows[-1], at.key), getattr(rows[-1], id_.key)) if more else None)
+    return _page(found[:limit], at, id_, has_newer=place is not None, has_older=len(found) > limit)
 
 
-def encode(moment: datetime, id_: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{moment.isoformat()}|{id_}".encode()).decode().rstrip("=")
+def _page(
+    rows: list[Row], at: InstrumentedAttribute[Any], id_: InstrumentedAttribute[UUID], has_newer: bool, has_older: bool
+) -> Page[Row]:
+    def cursor(row: Row, *way: str) -> str:
+        text = "|".join((getattr(row, at.key).isoformat(), str(getattr(row, id_.key)), *way))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    newer = (cursor(rows[0], _NEWER) if rows else "") if has_newer else None
+    return Page(rows, cursor(rows[-1]) if has_older else None, newer)
 
 
-def _decode(cursor: str) -> tuple[datetime, UUID]:
+def _decode(cursor: str) -> _Place:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        moment, _, id_ = base64.urlsafe_b64decode(padded.encode()).decode().partition("|")
+        moment, id_, *way = base64.urlsafe_b64decode(padded.encode()).decode().split("|")
         at = datetime.fromisoformat(moment)
-        if at.tzinfo is None:
-            raise ValueError("no zone")
-        return at, UUID(id_)
+        if at.tzinfo is None or way not in ([], [_NEWER]):
+            raise ValueError("no cursor of ours")
+        return _Place(at, UUID(id_), is_newer=bool(way))
     except (ValueError, binascii.Error, UnicodeError):
         raise Invalid(
             "This page address is not one of ours; start again from the first page.", field="cursor"
