@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import insert, inspect, make_url, select
 
 from app import create_app
 from models import DeadLetter, db
@@ -125,3 +127,70 @@ def test_every_tenants_table_has_row_level_security(empty: Flask) -> None:
         db.engine.dispose()
 
     assert names == {table.name for table in db.metadata.tables.values() if "tenant_id" in table.columns}
+
+
+@pytest.fixture
+def as_role(empty: Flask) -> Callable[[str], str]:
+    """The address of the same database for a role that may do what is said, and nothing to other people's tables."""
+    url = make_url(empty.extensions["settings"].database_url)
+
+    def make(rights: str) -> str:
+        name = f"role_{uuid4().hex[:12]}"
+        with empty.app_context(), db.engine.begin() as connection:
+            for statement in (f"CREATE ROLE {name} LOGIN", *filter(None, rights.format(role=name).split(";"))):
+                connection.exec_driver_sql(statement)
+        return url.set(username=name).render_as_string(hide_password=False)
+
+    return make
+
+
+def upgraded_by(url: str, empty: Flask) -> tuple[int, list[str]]:
+    environment = {"DATABASE_URL": url, "DATA_DIR": str(empty.extensions["settings"].data_dir)}
+    command = [sys.executable, "-m", "flask", "--app", "app", "db", "upgrade"]
+    done = subprocess.run(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True, timeout=60)
+    return done.returncode, done.stderr.splitlines()
+
+
+READS_AND_WRITES = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+
+
+@pytest.mark.parametrize("begun", ["", "0001"], ids=["empty", "begun"])
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_may_not_change_tables_is_told_so_in_one_sentence(
+    empty: Flask, as_role: Callable[[str], str], begun: str
+) -> None:
+    if begun:
+        with empty.app_context():
+            upgrade(revision=begun)
+    url = as_role(READS_AND_WRITES if begun else "")
+
+    status, said = upgraded_by(url, empty)
+
+    assert status == 1
+    assert "does not let its tables be changed" in said[-1]
+    assert "the role that owns the tables" in said[-1]
+    assert "Traceback" not in "".join(said)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_may_not_change_tables_is_content_where_nothing_is_to_be_changed(
+    empty: Flask, as_role: Callable[[str], str]
+) -> None:
+    with empty.app_context():
+        upgrade()
+    assert upgraded_by(as_role(READS_AND_WRITES), empty)[0] == 0
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_database_that_is_not_there_or_only_reads_is_named_in_one_sentence(
+    empty: Flask, as_role: Callable[[str], str]
+) -> None:
+    away = make_url(as_role("")).set(database="not_there").render_as_string(hide_password=False)
+    only_reads = as_role(
+        "GRANT CREATE ON SCHEMA public TO {role}; ALTER ROLE {role} SET default_transaction_read_only = on"
+    )
+
+    for url, words in ((away, "does not answer"), (only_reads, "takes no writing")):
+        status, said = upgraded_by(url, empty)
+        assert (status, words in said[-1]) == (1, True), said
+        assert "Traceback" not in "".join(said)
