@@ -116,9 +116,11 @@ def save(
     note: str = "",
     may_disable: bool = True,
 ) -> Script:
-    """A new version when code, parameters or limits differ. `base_version` is what the author started from."""
+    """A new version when code, parameters or limits differ. `base_version` is what the author started from.
+
+    Whoever changes a script is shown all of it, so it takes the permission to read as well."""
     require(actor, "scripts.update")
-    script = _locked(script_id)
+    script = hold(actor, script_id)
     if base_version is not None and base_version != script.version:
         raise Stale(script)
     before, matter = _facts(script), _what_matters(script)
@@ -169,7 +171,7 @@ def touch_triggers(actor: Principal, script_id: UUID, note: str = "") -> Script:
 def delete(actor: Principal, script_id: UUID) -> dict[str, int]:
     """Triggers go, history stays. Answers how many triggers of each kind went."""
     require(actor, "scripts.delete")
-    script = _locked(script_id)
+    script = hold(actor, script_id)
     gone = triggers.remove_all(script.id)
     script.deleted_at, script.enabled = utcnow(), False
     db.session.execute(sql_delete(ScriptText).where(ScriptText.script_id == script.id))

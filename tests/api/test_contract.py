@@ -110,6 +110,23 @@ def test_a_token_with_the_permissions_that_an_operation_names_is_enough(
         assert answer.status_code not in (401, 403), (one.id, answer.text)
 
 
+def test_a_token_that_lacks_one_permission_that_an_operation_names_is_refused(
+    program: Callable[..., Program], api: Program, alice: Person, script: dict[str, Any], routes: list[Any]
+) -> None:
+    """What an operation needs beside the permission of its route is asked for where there is something to act on."""
+    run = api.post(f"/scripts/{script['id']}/executions", {"wait": True, "input": {"n": 1}}).json["id"]
+    given = {"event_type": "order.created", "cron": "@daily", "path": "orders", "data": {}}
+    for one in routes:
+        if len(one.permissions) < 2 or "row_id" in one.path or "letter_id" in one.path:
+            continue
+        at = one.path.format(script_id=script["id"], execution_id=run, number=1)
+        members = {name: given[name] for name in (one.contract.takes or {}).get("required", ())}
+        for missing in one.permissions:
+            caller = program(alice, alice.principal.permissions - {missing})
+            answer = caller.call(one.method.upper(), at, members if one.contract.takes else None)
+            assert (answer.status_code, answer.json["code"]) == (403, "PERMISSION_DENIED"), (one.id, missing)
+
+
 def given_of(noun: str, given: dict[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in {"subscriptions": ["event_type"], "schedules": ["cron"]}.get(noun, ["path"])}
 
