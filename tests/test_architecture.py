@@ -29,6 +29,7 @@ SHARED_BY_BLUEPRINTS = {
     "guard",
     "htmx",
     "labels",
+    "neighbours",
     "languages",
     "navigation",
     "security",

@@ -1,9 +1,9 @@
 """Fields and texts that several forms share."""
 
-from functools import cache
+from functools import lru_cache
 from uuid import UUID
-from zoneinfo import available_timezones
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 from wtforms import Field, SelectChoice, SelectField
@@ -11,6 +11,8 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import html_params
 
 from blueprints.languages import NAMES
+from models.base import utcnow
+from services import zones
 
 
 class IdField(SelectField):
@@ -25,7 +27,8 @@ def _uuid(value: object) -> UUID:
 
 
 class ZoneSelect:
-    """A list of 400 zones. WTForms renders options one by one, which takes longer than the rest of the page."""
+    """A list of 600 zones and, where scripts run, a field to search it. WTForms renders options one by one, which takes longer
+    than the rest of the page."""
 
     def __call__(self, field: SelectField, **options: object) -> Markup:
         options.setdefault("id", field.id)
@@ -33,8 +36,20 @@ class ZoneSelect:
         chosen = f'value="{escape(field.data or "")}"'
         first = field.choices[0]
         blank = Markup('<option value="">{}</option>').format(first.label) if first.value == "" else ""
-        markup = str(blank + _zone_options()).replace(chosen, f"{chosen} selected", 1)
-        return Markup("<select {}>{}</select>").format(Markup(html_params(name=field.name, **options)), Markup(markup))  # noqa: S704
+        markup = str(blank + _zone_options(zones.labels(utcnow()))).replace(chosen, f"{chosen} selected", 1)
+        named = Markup(html_params(name=field.name, **options))  # noqa: S704
+        return Markup('<span class="narrowed">{}<select {}>{}</select></span>').format(
+            self._search(field.id),
+            named,
+            Markup(markup),  # noqa: S704
+        )
+
+    @staticmethod
+    def _search(id_: str) -> Markup:
+        return Markup(
+            '<input class="input" type="search" data-narrows="{0}" aria-controls="{0}" aria-label="{1}" placeholder="Tashkent, UTC+5"'
+            ' autocomplete="off" spellcheck="false" maxlength="40" hidden>'
+        ).format(id_, _("Find by city or offset"))
 
 
 class ZoneField(SelectField):
@@ -42,18 +57,12 @@ class ZoneField(SelectField):
 
     def __init__(self, label: object = None, *, optional: bool = False, **options: object) -> None:
         choices = [SelectChoice("", _l("As the business"))] if optional else []
-        super().__init__(label, choices=[*choices, *map(SelectChoice, _zone_names())], **options)
+        super().__init__(label, choices=[*choices, *map(SelectChoice, sorted(zones.names()))], **options)
 
 
-@cache
-def _zone_options() -> Markup:
-    return Markup("").join(Markup('<option value="{0}">{0}</option>').format(name) for name in _zone_names())
-
-
-@cache
-def _zone_names() -> list[str]:
-    """Asked once: the answer is a walk through the zone files, too slow for every showing of a form."""
-    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+@lru_cache(maxsize=1)
+def _zone_options(labels: tuple[tuple[str, str], ...]) -> Markup:
+    return Markup("").join(Markup('<option value="{}">{}</option>').format(*label) for label in labels)
 
 
 def language_choices() -> list[SelectChoice]:

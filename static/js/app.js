@@ -4,6 +4,7 @@ import './menus.js';
 import './toasts.js';
 import './confirm.js';
 import './forms.js';
+import './narrow.js';
 import './tables.js';
 import './copy.js';
 import './shortcuts.js';

@@ -362,3 +362,12 @@ def test_a_script_with_parameters_asks_for_them(app, acme, alice, sign_in):
     browser.get(f"/scripts/{script.id}/schedules/new")
     browser.post(f"/scripts/{script.id}/schedules", **FIELDS, input_mode="form", **{"input.region": "Samarqand"})
     assert only(app).input == {"region": "Samarqand"}
+
+
+def test_zones_say_how_far_they_are_from_utc_wherever_one_is_chosen(script, alice, sign_in) -> None:
+    browser = sign_in(alice)
+    for path, kept in ((f"/scripts/{script.id}/schedules/new", True), ("/settings", True), ("/profile", False)):
+        page = browser.get(path).text
+        chosen = " selected" if kept else ""
+        assert f'<option value="Asia/Tashkent"{chosen}>Asia/Tashkent (UTC+5)</option>' in page, path
+        assert page.count('data-narrows="timezone"') == 1, path
