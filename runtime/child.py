@@ -7,13 +7,29 @@ import os
 import socket
 import traceback
 from collections import OrderedDict
-from typing import Any
+from typing import Any, cast
 
 from runtime import sandbox, wire
 from runtime.chamber import BadSyntax, Chamber
 from runtime.driver import ScriptFailure
 from runtime.gauge import Gauge
+from runtime.limits import MAX_MEMORY_MB, MIB
 from runtime.script_run import MOST_FRAME, ScriptRun, failure_report
+
+_REHEARSAL = {
+    "run": 0, "key": "", "name": "rehearsal.js", "checked": True, "keep": False,
+    "memory": MAX_MEMORY_MB * MIB, "cpu_s": 10.0, "log_lines": 0,
+}  # fmt: skip
+_SETTINGS = '{"maxOutput":1000,"maxCall":1000,"maxCalls":0,"maxLine":1000,"timeout":1000,"context":null}'
+
+
+class _Nobody:
+    """In a socket's place: hears all and says nothing."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.fileno = sock.fileno
+
+    def sendall(self, data: bytes) -> None: ...
 
 
 class Child:
@@ -33,6 +49,7 @@ class Child:
     def serve(self) -> None:
         """Until the parent hangs up."""
         self._send(wire.READY, json.dumps({"means": self._means, "pid": os.getpid()}))
+        self._rehearse()
         self._rest()
         try:
             while True:
@@ -45,6 +62,12 @@ class Child:
                     self._send(wire.PONG, "")
         except (EOFError, ConnectionError):
             return
+
+    def _rehearse(self) -> None:
+        """A run that nobody asked for. A forked process gets each page as it first writes to it: a third of its first run."""
+        sock, self._sock = self._sock, cast(socket.socket, _Nobody(self._sock))
+        self._run(wire.pack_order(_REHEARSAL | {"names": self._usual}, "return 1", _SETTINGS))
+        self._sock = sock
 
     def _send(self, kind: bytes, text: str) -> None:
         self._sock.sendall(wire.frame(kind, text.encode()))

@@ -113,6 +113,20 @@ def parent(_traced: None) -> Iterator[Parent]:
     assert not parent.thread.is_alive()
 
 
+def test_nobody_hears_of_its_rehearsal(_traced: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsed: list[str] = []
+    original = child.Child._run
+    monkeypatch.setattr(
+        child.Child, "_run", lambda self, order: (rehearsed.append(type(self._sock).__name__), original(self, order))[1]
+    )
+    another = Parent()
+    another.send(PING)
+    heard = [another.inbox.receive(10**6) for _ in range(3)]
+    another.sock.close()
+    another.thread.join(10)
+    assert ([kind for kind, _ in heard], rehearsed) == ([READY, RESTED, PONG], ["_Nobody"])
+
+
 def test_it_answers_pings_and_checks_without_running(parent: Parent) -> None:
     parent.send(PING)
     assert parent.hear() == (PONG, None)
