@@ -75,7 +75,9 @@ class Child:
     def _check(self, source: bytes) -> None:
         chamber = self._take(None)
         try:
-            chamber.check(source.decode())
+            text = source.decode()
+            chamber.check(text)
+            chamber.compile(text, "script.js")  # some sources can be parsed, and are nested too deeply to be compiled
         except (BadSyntax, ScriptFailure) as failure:
             self._send(wire.VERDICT, json.dumps(failure_report(failure)))
         else:

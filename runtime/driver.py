@@ -7,7 +7,9 @@ does neither, but is private. `start` therefore refuses a binding that does not 
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -158,14 +160,21 @@ class Isolate:
         return ScriptFailure(kind, ctypes.string_at(handle.contents.value.value_ptr, handle.contents.len).decode())
 
     def _called_back(self, number: int, handle: Handle) -> None:
-        if self._python is None:
-            self._python = _stay_known()
-        if number == self.NOTIFY:
-            self.free(handle)
-            self._on_notify()
-        else:
-            self._waiting[number](handle)
-            del self._waiting[number]  # only now may the isolate be closed
+        """V8 hears of no exception: a process that has no memory left for this would be waited for until the deadline."""
+        try:
+            if self._python is None:
+                self._python = _stay_known()
+            if number == self.NOTIFY:
+                self.free(handle)
+                self._on_notify()
+            else:
+                self._waiting[number](handle)
+                del self._waiting[number]  # only now may the isolate be closed
+        except BaseException:
+            try:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
 
 
 _python = ctypes.PyDLL(None)

@@ -234,6 +234,7 @@
     if (lastCall >= maxCalls) return reject(hostError({ __proto__: null, code: 'API_CALL_LIMIT', retryable: true, message: `more than ${maxCalls} SDK calls in one run` }, site));
     let request;
     try {
+      define(args, 'toJSON', undefined); // one that a script gave to all arrays is for what is in this one
       if (holdsOddNumber(exact)) throw new NativeError('NaN and Infinity have no JSON');
       request = stringify(args);
     } catch (error) {

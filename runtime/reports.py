@@ -15,6 +15,8 @@ from runtime.wrapping import HEAD
 MOST_FRAMES = 30
 _LOCATION = re.compile(r":([0-9]{1,9}):([0-9]{1,9})\)?$")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+# What V8 says to a script when there is no more room for buffers: when one is made, and when one is to grow.
+_NO_ROOM = re.compile(r"RangeError: (Array buffer allocation failed|ArrayBuffer\.prototype\.\w+: Out of memory)")
 # Codes an engine may claim without our having seen the cause.
 _FIXED = frozenset({"SYNTAX_ERROR", "MEMORY_LIMIT", "RESULT_NOT_JSON", "OUTPUT_TOO_LARGE"})
 
@@ -32,7 +34,7 @@ def script_error(report: Mapping[str, Any], source: Source, limits: Limits) -> S
 
 def _thrown(about: dict[str, Any], fixed: str | None, source: Source, limits: Limits) -> ScriptError:
     message = _named(about)
-    if fixed is None and message.startswith("RangeError: Array buffer allocation failed"):
+    if fixed is None and _NO_ROOM.match(message):
         return ScriptError.of("MEMORY_LIMIT", f"the run used more than {limits.memory_mb} MB of memory")
     stack, line, column = _stack(about, message, source)
     mark = about.get("mark")

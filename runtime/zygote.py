@@ -29,11 +29,11 @@ ORDER = struct.Struct("<cq")
 
 def main(control: int, prepared: int, usual: str) -> None:
     """Serve one parent; when it hangs up, or dies, so do this process and every engine."""
+    mind_own_signals()
     sock = socket.socket(fileno=control)
     library = driver.start(FLAGS)
     has_snapshot = snapshot.install(library, usual)
     namespaces = sandbox.enter_namespaces()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
     sock.sendall(ANSWER.pack(os.getpid(), has_snapshot))
@@ -50,6 +50,16 @@ def main(control: int, prepared: int, usual: str) -> None:
     for pid in engines:
         os.kill(pid, signal.SIGKILL)
     os._exit(0)
+
+
+def mind_own_signals() -> None:
+    """What the parent ignored or held back counts no more. What ends a whole group of processes ends these with the parent:
+    it may let its runs finish first."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGCHLD, signal.SIGALRM, signal.SIGPROF, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _fork(control: socket.socket, files: list[int], engines: set[int], *endowment: Any) -> bytes:

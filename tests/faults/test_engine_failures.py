@@ -25,6 +25,8 @@ FAILURES = [
     ("memory in a promise job", "await null; let a = [1]; for (let i = 0; i < 30; i++) a = [a, a]; return a.flat(Infinity).length", ROOMY, {"MEMORY_LIMIT"}),
     ("an array as long as can be", "const a = []; a.length = 2 ** 32 - 1; a.fill(0); return 1", ROOMY, {"MEMORY_LIMIT"}),
     ("a buffer that is handed on and grows", "let b = new ArrayBuffer(30e6); for (;;) { b = b.transfer(b.byteLength + 1e6); new Uint8Array(b).fill(1) }", ROOMY, {"MEMORY_LIMIT"}),
+    ("a buffer that grows where it is", "const b = new ArrayBuffer(8, { maxByteLength: 1e9 }); for (let size = 0;; size += 1e6) { b.resize(size); new Uint8Array(b).fill(1) }", ROOMY, {"MEMORY_LIMIT"}),
+    ("a result larger than the memory it was made in", "return 'x'.repeat(15e6)", Limits(timeout_ms=10_000, memory_mb=16, max_output_bytes=32_000_000), {"MEMORY_LIMIT"}),
     ("an iterator taken whole", "return Iterator.from({ next: () => ({ done: false }) }).take(1e9).toArray().length", ROOMY, {"MEMORY_LIMIT"}),
     ("a BigInt's power", "return String(7n ** (10n ** 7n)).length", LOOP, {"TIMEOUT"}),
     ("a species that loops", "class P extends Promise { static get [Symbol.species]() { for (;;); } } return await new P(done => done(1)).then(x => x)", LOOP, {"TIMEOUT"}),
@@ -60,6 +62,7 @@ FAILURES = [
     ("throw a symbol", "throw Symbol('s')", ROOMY, {"RUNTIME_ERROR"}),
     ("a proxy thrown", "throw new Proxy({}, { get() { throw 2 }, getPrototypeOf() { throw 3 } })", ROOMY, {"RUNTIME_ERROR"}),
     ("a syntax error", "const a = ;", ROOMY, {"SYNTAX_ERROR"}),
+    ("a source too deep for the compiler", "a" + ".a" * 100_000, ROOMY, {"SYNTAX_ERROR"}),
     ("a source too deep for the parser", "[" * 100_000, ROOMY, {"SYNTAX_ERROR"}),
 ]  # fmt: skip
 

@@ -43,6 +43,34 @@ time.sleep(60)
 """
 
 
+ODD_PARENT = """
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGPROF, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+from runtime import Limits, Runtime, RuntimeConfig
+with Runtime(RuntimeConfig(pool_size=1)) as rt:
+    print(rt.execute("while (true) {}", limits=Limits(cpu_ms=100)).error.code, rt.execute("return 1").value)
+"""
+
+
+def test_signals_that_the_parent_ignores_or_holds_back_still_count_for_engines() -> None:
+    done = subprocess.run([sys.executable, "-c", ODD_PARENT], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "CPU_LIMIT 1\n", done.stderr
+
+
+def test_what_ends_a_group_of_processes_leaves_a_run_its_time_to_finish() -> None:
+    with Runtime(RuntimeConfig(pool_size=1)) as rt:
+
+        def end_all_but_the_parent() -> None:
+            for pid in rt.processes():
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                    os.kill(pid, number)
+
+        source = "await sdk.t.f(); await sdk.sleep(50); return 'finished'"
+        assert rt.execute(source, host={"t.f": end_all_but_the_parent}).value == "finished"
+
+
 def test_engines_do_not_outlive_their_parent_for_a_process_it_forked() -> None:
     parent = subprocess.Popen([sys.executable, "-c", FORKING], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -39,8 +39,7 @@ class Mother:
         monkeypatch.setattr(sandbox, "enter_namespaces", lambda: ["none"])
         monkeypatch.setattr(snapshot, "install", lambda library, names: False)
         monkeypatch.setattr(zygote, "gc", SimpleNamespace(collect=lambda: 0, freeze=lambda: None))
-        fakes = {"SIGINT": signal.SIGINT, "SIG_IGN": signal.SIG_IGN, "SIGKILL": signal.SIGKILL}
-        monkeypatch.setattr(zygote, "signal", SimpleNamespace(signal=lambda *_: None, **fakes))
+        monkeypatch.setattr(zygote, "mind_own_signals", lambda: None)
         monkeypatch.setattr(
             zygote,
             "os",

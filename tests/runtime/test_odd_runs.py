@@ -12,6 +12,14 @@ def test_an_empty_script_gives_nothing_however_often_it_runs(rt: Runtime) -> Non
         assert (outcome.value, outcome.error) == (None, None)
 
 
+def test_the_verdict_on_a_source_is_what_a_run_of_it_would_say(rt: Runtime) -> None:
+    for deep in ("a" + ".b" * 100_000, "a" + "?.b" * 60_000):
+        verdict = rt.validate(deep)
+        assert verdict is not None
+        assert verdict.code == "SYNTAX_ERROR"
+        assert rt.execute(deep).error == verdict
+
+
 def test_a_source_is_text_and_its_name_no_code(rt: Runtime) -> None:
     for nothing in (None, 5, b"return 1"):
         with pytest.raises(TypeError, match="a source is text"):

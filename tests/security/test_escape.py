@@ -64,6 +64,7 @@ def test_stack_hooks_see_nothing(rt: Runtime) -> None:
         "Array.prototype[Symbol.iterator] = Array.prototype.push = Array.prototype.join = () => { throw 1 }",
         "Object.defineProperty(Array.prototype, '0', { set() { throw 1 }, get() { throw 2 } })",
         "Object.defineProperty(Object.prototype, 'value', { get() { throw 1 }, set() { throw 1 } })",
+        "Object.prototype.toJSON = Array.prototype.toJSON = function () { return this.length === 2 ? this.slice() : 'mine' }",
         "Object.prototype.then = undefined; Object.prototype.toJSON = undefined; Object.prototype.get = () => 1",
         "Promise.prototype.then = () => { throw 1 }",
         "globalThis.Promise = null; globalThis.JSON = null; globalThis.Error = null; globalThis.Object = null",
