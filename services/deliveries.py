@@ -20,6 +20,7 @@ from services.retry import RetryDecision, RetryPolicy
 from services.wiring import settings
 
 BAD_ENDS = ("failed", "timed_out", "refused")
+DEAD = "dastgoh.execution.dead"
 
 
 def settle(execution_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +73,9 @@ def _add(letter: DeadLetter, script_name: str) -> None:
     db.session.add(letter)
     db.session.flush()
     meters.count("dead_letters_total")
-    happenings.announce("dastgoh.execution.dead", {
+    if letter.event_type == DEAD and letter.execution_id is None:
+        return  # no run counts the way it came: news of news that cannot be delivered would be told for ever
+    happenings.announce(DEAD, {
         "id": str(letter.execution_id) if letter.execution_id else None, "dead_letter_id": str(letter.id),
         "script": {"id": str(letter.script_id), "name": script_name},
         "error": {"code": letter.error_code, "message": letter.error_message},

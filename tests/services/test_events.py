@@ -342,6 +342,19 @@ def test_an_unreadable_filter_becomes_a_dead_letter_and_stops_no_one_else(
     assert [one.subscription.id for one in considered if one.verdict is None] == [broken.id]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_news_of_dead_letters_that_cannot_be_delivered_is_not_told_in_turn(author: Principal, script: Script) -> None:
+    for kind in ("order.*", "dastgoh.execution.dead"):
+        broken = subscriptions.create(author, script.id, kind)
+        broken.filter = {"version": 2, "kept": "by another version"}
+        broken.updated_at = subscriptions._next_moment()
+    db.session.commit()
+
+    publish(author, "order.created")
+    letters = db.session.scalars(select(DeadLetter.event_type).order_by(DeadLetter.id)).all()
+    assert letters == ["order.created", "dastgoh.execution.dead"]
+
+
 def test_a_script_with_parameters_gets_the_data_as_its_input(author: Principal) -> None:
     script = scripts.create(
         author, Changes(name="With a form", source="return 1", parameters=[{"name": "total", "type": "number"}])
