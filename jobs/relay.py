@@ -8,7 +8,7 @@ import itertools
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
@@ -32,6 +32,11 @@ IDLE_AFTER_S, IDLE_LOOK_EVERY_S = 10.0, 0.2
 LONGEST_BACKOFF_S = 5.0
 # Runs of one tenant that were handed over and not yet begun.
 AHEAD_PER_TENANT = 50
+# Where they do not begin, because their scripts run as often as they may, the tenant's other scripts pass them: those with
+# fewer ahead than a crowd. Finding those costs more than taking the oldest, so it is done seldom, and not without end.
+CROWD = 10
+PASS_EVERY_S = 1.0
+MOST_AHEAD = 500
 # Whatever was handed over so long ago got lost, or the sweep takes care of it.
 FORGET_AFTER_S = 60.0
 
@@ -41,7 +46,9 @@ class Relay:
         self._app = app
         self._redis: Redis = app.extensions["redis"]
         self._batch: int = app.extensions["settings"].queue_batch
-        self._ahead: dict[UUID, dict[UUID, float]] = defaultdict(dict)  # tenant, run: when it was handed over
+        self._ahead: dict[UUID, dict[UUID, tuple[UUID, float]]] = defaultdict(dict)
+        """By tenant and run: of which script it is, and when it was handed over."""
+        self._passed_at: dict[UUID, float] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._busy_at = time.monotonic()
@@ -62,8 +69,9 @@ class Relay:
             tenants = outbox.waiting_tenants()
             rooms = {tenant: self._room(tenant) for tenant in tenants}
             self._is_well_ahead = bool(rooms) and max(rooms.values()) <= AHEAD_PER_TENANT // 2
+            passing = [entry for tenant, room in rooms.items() if room <= 0 for entry in self._passing(tenant)]
             rooms = {tenant: room for tenant, room in rooms.items() if room > 0}
-            claimed = outbox.claim(rooms) if rooms else []
+            claimed = outbox.claim(rooms, passing) if rooms or passing else []
             return self._hand_over(claimed) if claimed else 0
 
     def pause(self, took_s: float = 0.0, failures: int = 0) -> float:
@@ -92,10 +100,20 @@ class Relay:
         ahead = self._ahead[tenant_id]
         if len(ahead) >= AHEAD_PER_TENANT // 2:
             queued, now = outbox.still_queued(ahead), time.monotonic()
-            for run_id, since in list(ahead.items()):
+            for run_id, (_, since) in list(ahead.items()):
                 if run_id not in queued or now - since > FORGET_AFTER_S:
                     del ahead[run_id]
         return AHEAD_PER_TENANT - len(ahead)
+
+    def _passing(self, tenant_id: UUID) -> list[UUID]:
+        """Entries of a tenant without room that need not wait for the crowds before them."""
+        ahead, now = self._ahead[tenant_id], time.monotonic()
+        if len(ahead) >= MOST_AHEAD or now < self._passed_at.get(tenant_id, 0.0) + PASS_EVERY_S:
+            return []
+        self._passed_at[tenant_id] = now
+        of_script = Counter(script_id for script_id, _ in ahead.values())
+        crowds = [script_id for script_id, count in of_script.items() if count >= CROWD]
+        return outbox.behind(tenant_id, crowds, AHEAD_PER_TENANT // 2)
 
     def _hand_over(self, claimed: list[Claimed]) -> int:
         entries = [entry_id for entry_id, _ in claimed]
@@ -105,8 +123,8 @@ class Relay:
             outbox.release(entries)
             raise
         now = time.monotonic()
-        for _, (tenant_id, _, run_id) in claimed:
-            self._ahead[tenant_id][run_id] = now
+        for _, (tenant_id, script_id, run_id) in claimed:
+            self._ahead[tenant_id][run_id] = script_id, now
         outbox.forget(entries)
         db.session.remove()
         return len(claimed)

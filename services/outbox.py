@@ -35,6 +35,11 @@ _OLDEST = (
     select(ENTRIES.c.id).where(ENTRIES.c.tenant_id == bindparam("tenant"), _FREE)
     .order_by(ENTRIES.c.id).limit(bindparam("room"))
 )  # fmt: skip
+_BEHIND = (
+    select(ENTRIES.c.id).join(RUNS, RUNS.c.id == ENTRIES.c.execution_id)
+    .where(ENTRIES.c.tenant_id == bindparam("tenant"), _FREE, RUNS.c.script_id.not_in(bindparam("scripts", expanding=True)))
+    .order_by(ENTRIES.c.id).limit(bindparam("most"))
+)  # fmt: skip
 _CLAIM = update(ENTRIES).where(_OURS, _FREE).values(claimed_until=bindparam("until")).returning(ENTRIES.c.id)
 _CLAIMED = (
     select(ENTRIES.c.id, RUNS.c.tenant_id, RUNS.c.script_id, RUNS.c.id)
@@ -57,8 +62,15 @@ def still_queued(execution_ids: Collection[UUID]) -> set[UUID]:
         return {run_id for _, run_id in connection.execute(_QUEUED, {"runs": list(execution_ids)})}
 
 
-def claim(rooms: Mapping[UUID, int]) -> list[Claimed]:
-    """The oldest entries of each tenant, as many as it has room for. Another relay's claims are left alone."""
+def behind(tenant_id: UUID, scripts: Collection[UUID], most: int) -> list[UUID]:
+    """The tenant's oldest entries of other scripts than these."""
+    asked = {"tenant": tenant_id, "scripts": list(scripts), "now": utcnow(), "most": most}
+    with system_reading(db.engine) as connection:
+        return [entry_id for (entry_id,) in connection.execute(_BEHIND, asked)]
+
+
+def claim(rooms: Mapping[UUID, int], besides: Sequence[UUID] = ()) -> list[Claimed]:
+    """The oldest entries of each tenant, as many as it has room for, and these. Another relay's claims are left alone."""
     now = utcnow()
     with _transaction() as connection:
         oldest = [
@@ -67,7 +79,8 @@ def claim(rooms: Mapping[UUID, int]) -> list[Claimed]:
             for (entry_id,) in connection.execute(_OLDEST, {"tenant": tenant_id, "room": room, "now": now})
         ]
         until = now + timedelta(seconds=CLAIM_S)
-        ours = [entry_id for (entry_id,) in connection.execute(_CLAIM, {"entries": oldest, "now": now, "until": until})]
+        wanted = [*oldest, *besides]
+        ours = [entry_id for (entry_id,) in connection.execute(_CLAIM, {"entries": wanted, "now": now, "until": until})]
         rows = connection.execute(_CLAIMED, {"entries": ours}).all()
     return [(entry_id, (tenant_id, script_id, run_id)) for entry_id, tenant_id, script_id, run_id in rows]
 

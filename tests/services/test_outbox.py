@@ -1,6 +1,7 @@
 """The relay's side of the database and one whole turn of a worker's clerk, on both databases, with the real engine."""
 
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -27,10 +28,14 @@ def enter(app: Flask, as_person: Callable[[Person], Principal]) -> Iterator[Call
     process.close(app)
 
 
-def fill(author: Principal, count: int, source: str = "return context.event.data") -> None:
-    script = scripts.create(author, Changes(name="Price new orders", source=source))
-    subscriptions.create(author, script.id, "order.*")
-    publish_batch(author, [{"type": "order.created", "data": n} for n in range(count)])
+def fill(
+    author: Principal, count: int, source: str = "return context.event.data", name: str = "Price new orders"
+) -> UUID:
+    script = scripts.create(author, Changes(name=name, source=source))
+    kind = name.lower().replace(" ", "-")
+    subscriptions.create(author, script.id, f"{kind}.*")
+    publish_batch(author, [{"type": f"{kind}.created", "data": n} for n in range(count)])
+    return script.id
 
 
 def handed_over(app: Flask) -> list[list[str]]:
@@ -46,6 +51,26 @@ def test_a_relay_hands_over_a_little_of_each_tenant_in_turns(app: Flask, enter, 
     tenants = [run[0] for run in handed_over(app)]
     assert str(charlie.principal.tenant.id) in tenants[:2]
     assert relay.turn() == 0, "nobody has begun any of them"
+
+
+def test_a_crowd_of_one_script_is_passed_by_the_others_of_its_tenant(
+    app: Flask, enter, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = enter(alice)
+    fill(author, AHEAD_PER_TENANT + 30, name="Takes its time")
+    relay = Relay(app)
+    assert relay.turn() == AHEAD_PER_TENANT
+    quick = [fill(author, 2, name=f"Quick {number}") for number in range(3)]
+
+    assert relay.turn() == 6, "and none of the crowd, of which nobody has begun any"
+    assert {run[1] for run in handed_over(app)[AHEAD_PER_TENANT:]} == {str(script_id) for script_id in quick}
+    fill(author, 1, name="Next")
+    assert relay.turn() == 0, "they are looked for now and then"
+    monkeypatch.setattr("jobs.relay.PASS_EVERY_S", 0.0)
+    assert relay.turn() == 1
+    fill(author, 1, name="After the last")
+    monkeypatch.setattr("jobs.relay.MOST_AHEAD", AHEAD_PER_TENANT)
+    assert relay.turn() == 0, "what workers hold has an end"
 
 
 def test_a_relay_looks_less_often_while_workers_have_plenty_to_do(
