@@ -4,7 +4,7 @@ What a request means is decided in services/hooks/, which sees plain values.
 """
 
 import logging
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -24,7 +24,6 @@ csrf.exempt(bp)
 
 BODY_SECONDS = 10
 _CHUNK = 64 * 1024
-_ASCII = bytes(range(128))
 
 
 def answer(address: str = "") -> Response:
@@ -73,7 +72,7 @@ def init_app(app: Flask) -> None:
 def _arrival() -> Arrival:
     tenant, path = _as_sent()
     return Arrival(
-        method=request.method, tenant=tenant, path=path, query=_escaped(request.query_string),
+        method=request.method, tenant=tenant, path=path, query=request.query_string.decode("latin-1"),
         headers={name.lower(): value for name, value in request.headers.items()}, ip=request.remote_addr or "",
         read=_read_body,
     )  # fmt: skip
@@ -86,12 +85,7 @@ def _as_sent() -> tuple[str, str]:
     tenant, _, path = below.partition("/")
     if prefix != "hooks" or not path:
         raise not_found()
-    return tenant, _escaped(path.encode("latin-1"))
-
-
-def _escaped(sent: bytes) -> str:
-    """Letters beyond ASCII that a sender did not escape, as curl does not, mean what they would mean escaped."""
-    return quote(sent, safe=_ASCII)
+    return tenant, path
 
 
 def _read_body(limit: int) -> bytes:
