@@ -113,7 +113,8 @@ def parent(_traced: None) -> Iterator[Parent]:
     assert not parent.thread.is_alive()
 
 
-def test_nobody_hears_of_its_rehearsal(_traced: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_traced")
+def test_nobody_hears_of_its_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsed: list[str] = []
     original = child.Child._run
     monkeypatch.setattr(
