@@ -1,6 +1,7 @@
 """How values look to the reader: their language, their time zone, their separators."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -95,7 +96,7 @@ def _formatted(instant: datetime | None, pattern: str, zone: str | None = None) 
         return NOTHING
     locale = get_locale()
     if locale and locale.language == "uz":  # 5-may, 2026
-        pattern = pattern.replace("d MMM y", "d-MMM, y").replace("d MMM", "d-MMM")
+        pattern = re.sub("d (MMM+) y", r"d-\1, y", pattern).replace("d MMM", "d-MMM")
     return dates.format_datetime(_local(instant, zone), pattern, locale=locale)
 
 

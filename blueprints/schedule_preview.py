@@ -1,7 +1,7 @@
 """What an expression means, while it is typed: in words, field by field, and as the next ten times."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from babel.dates import get_timezone_location
@@ -17,6 +17,7 @@ from blueprints.languages import language
 from models.base import utcnow
 from models.schedule import Schedule
 from services import schedules
+from services.cron.ahead import APART, SHIFT, Effect
 from services.cron.describe import describe
 from services.cron.parse import Cron, CronError, Every, Expression, parse, parts
 from services.cron.times import GAP, ClockChange, Slot
@@ -62,6 +63,7 @@ class Preview:
     note: str = ""
     city: str = ""
     here: str = ""  # the reader's city, where it is another
+    ahead: str = ""  # of a clock change beyond these times
 
 
 @bp.app_template_global("cron_preview")
@@ -135,6 +137,9 @@ def _show_times(
         _change(item, said.city, zone) if isinstance(item, ClockChange) else _time(item, expression, zone, said.here)
         for item in found
     ]
+    last = found[-1] if found else None
+    if isinstance(last, Slot) and (effect := schedules.clock_change_ahead(cron, zone, last.at, ends_at)):
+        said.ahead = _ahead(effect)
 
 
 def _time(slot: Slot, expression: Expression, zone: str, here: str) -> Row:
@@ -163,6 +168,32 @@ def _change(change: ClockChange, city: str, zone: str) -> Row:
         note=_("%(city)s moves %(before)s to %(after)s", city=city,
                before=f"{change.wall_before:%H:%M}", after=f"{change.wall_after:%H:%M}"),
     )  # fmt: skip
+
+
+def _ahead(effect: Effect) -> str:
+    """One line: when it is, which way the clocks go and what that does."""
+    day = clock(effect.times[0].replace(tzinfo=UTC), "d MMMM y", "UTC")
+    times = [f"{time:%H:%M}" for time in effect.times]
+    if effect.change.is_forward:
+        return _("On %(day)s clocks go forward: %(what)s", day=day, what=_done_by(effect, times))
+    return _("On %(day)s clocks go back: %(what)s", day=day, what=_done_by(effect, times))
+
+
+def _done_by(effect: Effect, times: list[str]) -> str:
+    some = f"{times[0]}–{times[-1]}" if len(times) > 1 else times[0]
+    if effect.kind == APART:
+        return _("its runs at %(first)s and %(second)s are %(minutes)s min apart.", first=times[0], second=times[1],
+                 minutes=effect.apart // timedelta(minutes=1))  # fmt: skip
+    if effect.kind == SHIFT:
+        return _("from then on it runs at %(new)s instead of %(old)s.", old=times[0], new=times[1])
+    if effect.kind == GAP:
+        at = f"{effect.change.wall_after:%H:%M}"
+        if len(times) > 1:
+            return _("%(times)s do not exist that day, it runs once, at %(at)s.", times=some, at=at)
+        return _("%(time)s does not exist that day, it runs at %(at)s.", time=some, at=at)
+    if len(times) > 1:
+        return _("%(times)s come twice that day, it runs the first time only.", times=some)
+    return _("%(time)s comes twice that day, it runs the first time only.", time=some)
 
 
 def _day(text: str | None) -> date | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from models.script import Script
 from runtime.limits import KIB
 from services import audit, firing, occurrences, parameters, schedule_checks, schedule_times, scripts, triggers
 from services.audit import Target
+from services.cron.ahead import Effect, next_effect
 from services.cron.parse import parse
 from services.cron.times import ClockChange, Slot, change_between, slots
 from services.errors import Conflict, Invalid, NotFound
@@ -30,6 +31,7 @@ from services.stored import as_json
 
 __all__ = [
     "Changes",
+    "clock_change_ahead",
     "create",
     "delete",
     "fire_due",
@@ -50,6 +52,7 @@ MOST_PER_SCRIPT = 50
 MAX_INPUT_BYTES = 256 * KIB
 LEDGER_LENGTH = 60
 PREVIEW_LENGTH = 10
+A_YEAR = timedelta(days=365)
 _STEERS = ("cron", "timezone", "jitter_seconds", "starts_at", "ends_at", "enabled")
 
 
@@ -229,6 +232,12 @@ def preview(
         found.append(slot)
         last = slot.at
     return found
+
+
+def clock_change_ahead(cron: str, timezone: str, after: datetime, ends_at: datetime | None = None) -> Effect | None:
+    """The first within a year that moves, skips or repeats one of its times."""
+    until = after + A_YEAR
+    return next_effect(parse(cron), zone_named(timezone), after, min(until, ends_at) if ends_at else until)
 
 
 def ledger(actor: Principal, schedule_id: UUID, limit: int = LEDGER_LENGTH) -> list[Entry]:

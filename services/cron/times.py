@@ -33,6 +33,10 @@ class ClockChange:
     wall_before: datetime
     wall_after: datetime
 
+    @property
+    def is_forward(self) -> bool:
+        return self.wall_after > self.wall_before
+
 
 def next_time(expression: Expression, zone: ZoneInfo, after: datetime) -> datetime | None:
     """None when it never comes again."""
@@ -77,7 +81,7 @@ def _next_beat(every: Every, zone: ZoneInfo, after: datetime) -> Slot:
 
 
 def _next_on_the_clock(cron: Cron, zone: ZoneInfo, after: datetime) -> Slot | None:
-    for wall in _walls(cron, after.astimezone(zone).replace(tzinfo=None)):
+    for wall in walls(cron, after.astimezone(zone).replace(tzinfo=None)):
         slot = _slot_at(wall, zone)
         if slot.at > after:  # else it is the second showing of a repeated time
             return slot
@@ -97,7 +101,7 @@ def _slot_at(wall: datetime, zone: ZoneInfo) -> Slot:
 
 def _next_elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Slot | None:
     offset = _offset(zone, after)
-    for wall in _walls(cron, after.replace(tzinfo=None) + offset):
+    for wall in walls(cron, after.replace(tzinfo=None) + offset):
         at = (wall - offset).replace(tzinfo=UTC)
         change = change_between(zone, after, min(at, after + _A_DAY))
         if change:
@@ -109,7 +113,7 @@ def _next_elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Slot | None:
 
 def _next_after_change(cron: Cron, zone: ZoneInfo, change: ClockChange) -> Slot | None:
     offset = change.wall_after - change.at.replace(tzinfo=None)
-    for wall in _walls(cron, change.wall_after - _A_SECOND):
+    for wall in walls(cron, change.wall_after - _A_SECOND):
         if slot := _elapsed(wall, (wall - offset).replace(tzinfo=UTC), change.at, zone):
             return slot
     return None
@@ -125,7 +129,7 @@ def _offset(zone: ZoneInfo, instant: datetime) -> timedelta:
     return instant.astimezone(zone).utcoffset() or timedelta()
 
 
-def _walls(cron: Cron, after: datetime) -> Iterator[datetime]:
+def walls(cron: Cron, after: datetime) -> Iterator[datetime]:
     """The times on a clock that never changes, in order, later than `after`."""
     first = after.replace(second=0, microsecond=0) + _A_MINUTE
     for year in range(first.year, min(first.year + _YEARS_AHEAD, 9999)):

@@ -238,6 +238,28 @@ def test_the_preview_marks_gaps_repeats_and_clock_changes(alice, sign_in):
     assert "for the second time" in again
 
 
+def test_the_preview_tells_of_the_clock_change_ahead_that_matters(alice, sign_in):
+    browser = sign_in(alice)
+    said = preview(browser, "30 2 * * *", "Europe/Berlin", starts_on="2026-12-01")
+    assert "On 28 March 2027 clocks go forward: 02:30 does not exist that day, it runs at 03:00." in said
+    said = preview(browser, "0,30 1 * * *", "America/New_York", starts_on="2027-05-01")
+    assert "On 7 November 2027 clocks go back: 01:00–01:30 come twice that day, it runs the first time only." in said
+    said = preview(browser, "0 * * * *", "Australia/Lord_Howe", starts_on="2027-01-01")
+    assert "On 4 April 2027 clocks go back: its runs at 01:00 and 02:00 are 90 min apart." in said
+    said = preview(browser, "every 45 minutes", "Europe/Berlin", starts_on="2026-12-01")
+    assert "clocks go forward: from then on it runs at 03:15 instead of 02:15." in said
+    for cron, zone, until in (
+        ("30 2 * * *", "Asia/Tashkent", ""),
+        ("30 9 * * *", "Europe/Berlin", ""),
+        ("30 2 * * *", "Europe/Berlin", "2027-03-27"),
+    ):
+        assert "clocks go" not in preview(browser, cron, zone, starts_on="2026-12-01", ends_on=until), (cron, zone)
+    for language, words in (("ru", "28 марта 2027 г. часы переводят вперёд: времени 02:30"), ("uz", "28-mart, 2027")):
+        browser.get("/profile")
+        browser.post("/preferences/language", language=language)
+        assert words in preview(browser, "30 2 * * *", "Europe/Berlin", starts_on="2026-12-01"), language
+
+
 @pytest.mark.parametrize(
     ("cron", "wrong"), [("61 9 * * *", "minute"), ("0 25 * * *", "hour"), ("0 0 * * MOO", "weekday")]
 )
