@@ -12,7 +12,7 @@ from services.hooks import answers, signatures, taking
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "endpoints.md").read_text()
 CODES = {code for path in (*(ROOT / "services" / "hooks").glob("*.py"), ROOT / "blueprints" / "hooks.py")
-         for code in re.findall(r'Refusal\(\s*\d{3}, "([A-Z_]+)"', path.read_text())}  # fmt: skip
+         for code in re.findall(r'(?:Refusal|__init__)\(\s*\d{3}, "([A-Z_]+)"', path.read_text())}  # fmt: skip
 
 
 @pytest.mark.parametrize("names", [
