@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from blueprints.errors import blame
 from blueprints.forms.endpoints import RENAMED, EndpointForm, data_of, signature_data
+from blueprints.forms.meanwhile import marked, seen
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
 from blueprints.neighbours import neighbours
@@ -21,6 +22,7 @@ from services.errors import Conflict, Invalid
 from services.hooks import console, terminal
 from services.hooks.console import Attempt
 from services.hooks.signatures import PRESETS, Scheme
+from services.meanwhile import Changed
 from services.wiring import settings
 
 bp = Blueprint("endpoints", __name__)
@@ -113,21 +115,23 @@ def attempt(endpoint_id: UUID) -> AnyResponse | str:
 
 
 def _save(script: Script, endpoint: Endpoint | None) -> AnyResponse | tuple[str, int]:
-    form = EndpointForm()
+    form, overtaken = EndpointForm(), None
     if form.validate():
         try:
             changes = form.changes(endpoint)
             kept = (
-                endpoints.update(actor(), endpoint.id, changes)
+                endpoints.update(actor(), endpoint.id, changes, seen())
                 if endpoint
                 else endpoints.create(actor(), script.id, changes)
             )
+        except Changed as refusal:
+            overtaken = refusal
         except (Invalid, Conflict) as refusal:
             blame(form, refusal, "path", RENAMED)
         else:
             toast(_("Saved.") if endpoint else _("The endpoint is created."))
             return redirect_to(url_for("endpoints.show", endpoint_id=kept.id))
-    return _editor(script, form, endpoint), 422
+    return _editor(script, form, endpoint, overtaken), 409 if overtaken else 422
 
 
 def _page(endpoint: Endpoint, **more: Any) -> str:
@@ -135,12 +139,18 @@ def _page(endpoint: Endpoint, **more: Any) -> str:
     return _editor(scripts.get(actor(), endpoint.script_id), form, endpoint, **more)
 
 
-def _editor(script: Script, form: EndpointForm, endpoint: Endpoint | None = None, **more: Any) -> str:
+def _editor(
+    script: Script,
+    form: EndpointForm,
+    endpoint: Endpoint | None = None,
+    overtaken: Changed | None = None,
+    **more: Any,
+) -> str:
     known: dict[str, Any] = {"presets": {name: asdict(scheme) for name, scheme in PRESETS.items()}}
     if endpoint:
         first, reads_runs = _first_attempt(endpoint), actor().may("executions.read")
         known |= {
-            "tried": first, "address": address_of(endpoint),
+            **marked(endpoints.mark(endpoint), overtaken), "tried": first, "address": address_of(endpoint),
             "curl": terminal.curl(endpoint, address_of(endpoint), first.method, first.body),
             "requests": endpoints.recent(actor(), endpoint) if reads_runs else None,
             "sends_no_time": endpoint.auth == "signature" and not Scheme(**endpoint.options["signature"]).has_timestamp,

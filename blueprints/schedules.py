@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from blueprints.errors import blame, sentence
+from blueprints.forms.meanwhile import marked, seen
 from blueprints.forms.parameters import entered_input, messages
 from blueprints.forms.schedules import ScheduleForm, days_of
 from blueprints.guard import actor, requires
@@ -18,6 +19,7 @@ from models.schedule import Schedule
 from models.script import Script
 from services import schedules, scripts
 from services.errors import Conflict, Invalid
+from services.meanwhile import Changed
 from services.parameters import InvalidInput
 from services.schedules import Changes
 
@@ -107,12 +109,14 @@ def delete(schedule_id: UUID) -> AnyResponse:
 
 def _save(script: Script, schedule: Schedule | None) -> AnyResponse | tuple[str, int]:
     form, entered = ScheduleForm(), entered_input(script.parameters, request.form)
-    errors = messages(entered.faults)
+    errors, overtaken = messages(entered.faults), None
     if form.validate() and not errors:
         try:
             kept = _keep(script, schedule, Changes(**form.given(schedule), input=entered.value))
         except InvalidInput as refusal:
             errors = messages(refusal.faults)
+        except Changed as refusal:
+            overtaken = refusal
         except (Invalid, Conflict) as refusal:
             if getattr(refusal, "field", "") == "input":
                 errors = {"": [sentence(refusal)]}
@@ -121,7 +125,9 @@ def _save(script: Script, schedule: Schedule | None) -> AnyResponse | tuple[str,
         else:
             toast(_("Saved.") if schedule else _("The schedule is created."))
             return redirect_to(url_for("schedules.show", schedule_id=kept.id))
-    return _editor(script, form, schedule, values=entered.texts, errors=errors, mode=entered.mode, raw=entered.raw), 422
+    status = 409 if overtaken else 422
+    return _editor(script, form, schedule, overtaken, values=entered.texts, errors=errors, mode=entered.mode,
+                   raw=entered.raw), status  # fmt: skip
 
 
 def _going_on(schedule: Schedule) -> str:
@@ -132,12 +138,18 @@ def _going_on(schedule: Schedule) -> str:
 
 def _keep(script: Script, schedule: Schedule | None, changes: Changes) -> Schedule:
     if schedule:
-        return schedules.update(actor(), schedule.id, changes)
+        return schedules.update(actor(), schedule.id, changes, seen())
     return schedules.create(actor(), script.id, changes)
 
 
-def _editor(script: Script, form: ScheduleForm, schedule: Schedule | None = None, **entered: Any) -> str:
-    past = _past(schedule) if schedule else {"schedule": None}
+def _editor(
+    script: Script,
+    form: ScheduleForm,
+    schedule: Schedule | None = None,
+    overtaken: Changed | None = None,
+    **entered: Any,
+) -> str:
+    past = _past(schedule) | marked(schedules.mark(schedule), overtaken) if schedule else {"schedule": None}
     return render_template("schedules/edit.html", script=script, form=form, **past, **entered)
 
 

@@ -11,12 +11,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from blueprints.errors import sentence
 from blueprints.forms import filters as builder
+from blueprints.forms.meanwhile import marked, seen
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast, wants_fragment
 from models.script import Script
 from models.subscription import Subscription
 from services import event_log, event_types, filters, scripts, subscriptions
 from services.errors import Invalid, ServiceError
+from services.meanwhile import Changed
 from services.subscriptions import Trial
 
 bp = Blueprint("subscriptions", __name__)
@@ -107,7 +109,9 @@ def update(subscription_id: UUID) -> AnyResponse:
     changes = {"event_type": draft.event_type, "filter": draft.filter, "enabled": draft.enabled,
                "allow_self": draft.allow_self}  # fmt: skip
     try:
-        subscriptions.update(actor(), subscription_id, changes)
+        subscriptions.update(actor(), subscription_id, changes, seen())
+    except Changed as refusal:
+        return _editor(script, row, draft, 409, refusal)
     except Invalid as error:
         draft.blame(error)
         return _editor(script, row, draft, 422)
@@ -171,7 +175,9 @@ def _status(draft: Draft) -> int:
     return 200 if "do" in request.form else 422 if draft.problem else 200
 
 
-def _editor(script: Script, row: Subscription | None, draft: Draft, status: int = 200) -> AnyResponse:
+def _editor(
+    script: Script, row: Subscription | None, draft: Draft, status: int = 200, overtaken: Changed | None = None
+) -> AnyResponse:
     trial = _trial(draft)
     tried = trial.tried if trial else []
     chosen = next((one for one in tried if str(one.event.id) == draft.chosen), tried[0] if tried else None)
@@ -183,6 +189,7 @@ def _editor(script: Script, row: Subscription | None, draft: Draft, status: int 
         draft=draft, trial=trial, chosen=chosen, types=event_types.catalogue(actor()), paths=_paths(sample),
         kinds=builder.KINDS, kind_hints=builder.KIND_HINTS, operators=builder.OPERATORS, yes_no=builder.YES_NO,
         fault=draft.fault if status == 422 else "", may_change=actor().may("triggers.manage"),
+        **(marked(subscriptions.mark(row), overtaken) if row else {}),
     )  # fmt: skip
 
 

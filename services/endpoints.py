@@ -15,7 +15,7 @@ from models.base import db, utcnow
 from models.endpoint import Endpoint, EndpointRoute
 from models.execution import Execution
 from models.script import Script
-from services import audit, endpoint_checks, endpoint_paths, scripts, triggers
+from services import audit, endpoint_checks, endpoint_paths, meanwhile, scripts, triggers
 from services.audit import Target
 from services.errors import Conflict, NotFound
 from services.identity import Principal, require
@@ -97,15 +97,31 @@ def create(actor: Principal, script_id: UUID, changes: Changes) -> Endpoint:
     return endpoint
 
 
-def update(actor: Principal, endpoint_id: UUID, changes: Changes) -> Endpoint:
+def mark(endpoint: Endpoint) -> str:
+    """Of what is set on its page; pausing has a button of its own."""
+    return _mark(triggers.endpoint_facts(endpoint))
+
+
+def _mark(facts: Mapping[str, Any]) -> str:
+    return meanwhile.mark_of({name: value for name, value in facts.items() if name != "enabled"})
+
+
+def update(actor: Principal, endpoint_id: UUID, changes: Changes, seen: str = "") -> Endpoint:
+    """With the mark of what its author began from, no change of somebody else's since is undone."""
     require(actor, "triggers.manage")
     endpoint = get(actor, endpoint_id)
+    if seen:
+        scripts.hold(actor, endpoint.script_id)
+        db.session.expire(endpoint)
+        endpoint = get(actor, endpoint_id)
     before = triggers.endpoint_facts(endpoint)
     with db.session.no_autoflush:
         _fill(endpoint, changes.given())
     after = triggers.endpoint_facts(endpoint)
     if after == before:
         return endpoint
+    if seen and seen != _mark(before):
+        raise meanwhile.changed("endpoint", endpoint_id, "enabled")
     if (before["path"], before["methods"]) != (after["path"], after["methods"]):
         _take_routes(endpoint)
     _settle(actor, endpoint, "endpoint.updated", before=before, after=after)

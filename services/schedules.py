@@ -15,7 +15,17 @@ from models.execution import Execution
 from models.schedule import Occurrence, Schedule
 from models.script import Script
 from runtime.limits import KIB
-from services import audit, firing, occurrences, parameters, schedule_checks, schedule_times, scripts, triggers
+from services import (
+    audit,
+    firing,
+    meanwhile,
+    occurrences,
+    parameters,
+    schedule_checks,
+    schedule_times,
+    scripts,
+    triggers,
+)
 from services.audit import Target
 from services.cron.ahead import Effect, next_effect
 from services.cron.parse import parse
@@ -38,6 +48,7 @@ __all__ = [
     "get",
     "ledger",
     "listed",
+    "mark",
     "page",
     "preview",
     "recent",
@@ -122,9 +133,23 @@ def create(actor: Principal, script_id: UUID, changes: Changes) -> Schedule:
     return schedule
 
 
-def update(actor: Principal, schedule_id: UUID, changes: Changes) -> Schedule:
+def mark(schedule: Schedule) -> str:
+    """Of what is set on its page; pausing has a button of its own."""
+    return _mark(triggers.schedule_facts(schedule))
+
+
+def _mark(facts: Mapping[str, Any]) -> str:
+    return meanwhile.mark_of({name: value for name, value in facts.items() if name != "enabled"})
+
+
+def update(actor: Principal, schedule_id: UUID, changes: Changes, seen: str = "") -> Schedule:
+    """With the mark of what its author began from, no change of somebody else's since is undone."""
     require(actor, "triggers.manage")
     schedule = get(actor, schedule_id)
+    if seen:
+        scripts.hold(actor, schedule.script_id)
+        db.session.expire(schedule)
+        schedule = get(actor, schedule_id)
     script = scripts.get(actor, schedule.script_id)
     before = triggers.schedule_facts(schedule)
     with db.session.no_autoflush:
@@ -132,6 +157,8 @@ def update(actor: Principal, schedule_id: UUID, changes: Changes) -> Schedule:
     after = triggers.schedule_facts(schedule)
     if after == before:
         return schedule
+    if seen and seen != _mark(before):
+        raise meanwhile.changed("schedule", schedule_id, "enabled")
     if any(after[name] != before[name] for name in _STEERS):
         schedule.next_run_at = schedule_times.due_at(schedule, utcnow())
     _settle(actor, schedule, "schedule.updated", before=before, after=after)

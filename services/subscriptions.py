@@ -14,7 +14,7 @@ from models.event import Event
 from models.script import Script
 from models.subscription import Subscription
 from models.tenant import Tenant
-from services import audit, event_types, filters, recording, scripts
+from services import audit, event_types, filters, meanwhile, recording, scripts
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
 from services.filter_index import EVERYTHING, OWN, REST
@@ -59,16 +59,25 @@ def create(
     return _kept(actor, row)
 
 
-def update(actor: Principal, subscription_id: UUID, changes: Mapping[str, Any]) -> Subscription:
-    """`changes` has any of event_type, filter, enabled and allow_self; the rest stays."""
+def mark(row: Subscription) -> str:
+    return meanwhile.mark_of(_facts(row))
+
+
+def update(actor: Principal, subscription_id: UUID, changes: Mapping[str, Any], seen: str = "") -> Subscription:
+    """`changes` has any of event_type, filter, enabled and allow_self; the rest stays. With the mark of what its author
+    began from, no change of somebody else's since is undone."""
     require(actor, "triggers.manage")
     row = get(actor, subscription_id)
     script = scripts.hold(actor, row.script_id)
+    db.session.expire(row)
+    row = get(actor, subscription_id)
     before = _facts(row)
     _fill(row, changes)
     after = _facts(row)
     if after == before:
         return row
+    if seen and seen != meanwhile.mark_of(before):
+        raise meanwhile.changed("subscription", subscription_id)
     row.updated_at = _next_moment()
     audit.record(actor, "subscription.updated", _target(row, script), before=before, after=after)
     return _kept(actor, row)

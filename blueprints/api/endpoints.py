@@ -7,12 +7,13 @@ from flask import Response, url_for
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
-from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
+from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched
 from blueprints.api.schemas import ENDPOINT_MEMBERS, ref, takes
 from blueprints.guard import actor, requires
 from models.endpoint import Endpoint
 from services import endpoints, scripts, triggers
 from services.endpoints import Changes
+from services.meanwhile import mark_of
 
 bp = api_blueprint("endpoints")
 
@@ -84,9 +85,9 @@ def _shape(row: Endpoint) -> dict[str, Any]:
 
 def _held_tag(script_id: UUID, row_id: UUID) -> str:
     scripts.hold(actor(), script_id)
-    return tag_of(_shape(endpoints.get(actor(), row_id, script_id)))
+    return mark_of(_shape(endpoints.get(actor(), row_id, script_id)))
 
 
 def _whole(row: Endpoint, status: int = 200, location: str = "") -> Response:
     shape = _shape(row)
-    return answer(shape, status, location, tag_of(shape))
+    return answer(shape, status, location, mark_of(shape))

@@ -1,7 +1,5 @@
 """How every route of the API speaks: JSON objects in and out, bearer tokens only, pages by cursor, changes under a tag."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -88,10 +86,6 @@ def gone() -> Response:
 
 def listing(page: Page[Any], shape: Callable[[Any], dict[str, Any]]) -> Response:
     return answer({"items": [shape(row) for row in page.rows], "next_cursor": page.next_cursor})
-
-
-def tag_of(value: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def refuse_unless_matched(current_tag: Callable[[], str]) -> None:

@@ -7,7 +7,7 @@ from flask import Response, url_for
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import Asked, contract
-from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched, tag_of
+from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched
 from blueprints.api.schemas import (
     BASE_VERSION,
     NOTE,
@@ -22,6 +22,7 @@ from blueprints.api.shapes import script_summary, script_whole
 from blueprints.guard import actor, requires
 from models.script import Script
 from services import script_lists, scripts, triggers
+from services.meanwhile import mark_of
 from services.script_lists import Filters
 from services.scripts import Changes
 
@@ -101,9 +102,9 @@ def _changes(given: dict[str, Any]) -> Changes:
 
 
 def _tag(script_id: UUID) -> str:
-    return tag_of(script_whole(scripts.hold(actor(), script_id)))
+    return mark_of(script_whole(scripts.hold(actor(), script_id)))
 
 
 def _whole(script: Script, status: int = 200, location: str = "") -> Response:
     shown = script_whole(script)
-    return answer(shown, status, location, tag_of(shown))
+    return answer(shown, status, location, mark_of(shown))

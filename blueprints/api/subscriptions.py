@@ -6,12 +6,13 @@ from flask import Response, url_for
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
-from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched, tag_of
+from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched
 from blueprints.api.schemas import SUBSCRIPTION_MEMBERS, ref, takes
 from blueprints.guard import actor, requires
 from models.subscription import Subscription
 from services import scripts, subscriptions
 from services.errors import NotFound
+from services.meanwhile import mark_of
 
 bp = api_blueprint("subscriptions")
 
@@ -85,9 +86,9 @@ def _of(script_id: UUID, row_id: UUID) -> Subscription:
 
 def _tag(script_id: UUID, row_id: UUID) -> str:
     scripts.hold(actor(), script_id)
-    return tag_of(subscriptions.as_json(_of(script_id, row_id)))
+    return mark_of(subscriptions.as_json(_of(script_id, row_id)))
 
 
 def _whole(row: Subscription, status: int = 200, location: str = "") -> Response:
     shown = subscriptions.as_json(row)
-    return answer(shown, status, location, tag_of(shown))
+    return answer(shown, status, location, mark_of(shown))

@@ -8,12 +8,13 @@ from flask import Response
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
-from blueprints.api.protocol import answer, api_blueprint, body, query, tag_of
+from blueprints.api.protocol import answer, api_blueprint, body, query
 from blueprints.api.schemas import BASE_VERSION, NOTE, PAGED, SCRIPT_MEMBERS, ref, takes
 from blueprints.api.shapes import script_whole, version_summary, version_whole
 from blueprints.guard import actor, requires
 from services import scripts, validation, versions
 from services.errors import Invalid
+from services.meanwhile import mark_of
 from services.validation import Problem
 
 bp = api_blueprint("versions")
@@ -59,7 +60,7 @@ def restore(script_id: UUID, number: int) -> Response:
     given = body()
     script = scripts.restore(actor(), script_id, number, given.get("base_version"), given.get("note", ""))
     shown = script_whole(script)
-    return answer(shown, tag=tag_of(shown))
+    return answer(shown, tag=mark_of(shown))
 
 
 @bp.post("/scripts/validate")
