@@ -152,7 +152,7 @@ class Engine:
     def ping(self, timeout_s: float) -> bool:
         """It answers, so it is prepared and idle."""
         try:
-            self._send(wire.PING)
+            self._order(wire.PING, b"", timeout_s)
             return self._await(wire.PONG, timeout_s) is not None
         except _LOST:
             return False
@@ -160,7 +160,7 @@ class Engine:
     def check(self, source: Source) -> ScriptError | None:
         """Parse a source, run nothing."""
         try:
-            self._send(wire.CHECK, source.text.encode())
+            self._order(wire.CHECK, source.text.encode(), CHECK_TIMEOUT_S)
             payload = self._await(wire.VERDICT, CHECK_TIMEOUT_S)
             verdict = decode(payload) if payload is not None else {}
         except _LOST:
@@ -206,7 +206,7 @@ class Engine:
         }
         text = "" if run.outcome.metrics.prepared else run.source.text
         try:
-            self._send(wire.RUN, wire.pack_order(order, text, run.settings))
+            self._order(wire.RUN, wire.pack_order(order, text, run.settings), START_TIMEOUT_S)
             self.base_memory = self.resident()
             if not self._rested and self._await(wire.RESTED, START_TIMEOUT_S) is None:
                 raise NotStarted("the engine did not begin")
@@ -222,6 +222,14 @@ class Engine:
         self.prepared.move_to_end(run.entry.key)
         while len(self.prepared) > self._most_prepared:
             self.prepared.popitem(last=False)
+
+    def _order(self, kind: bytes, payload: bytes, timeout_s: float) -> None:
+        """To an engine that has nothing to do but listen: one that stands still must hold nobody for ever."""
+        self._sock.settimeout(timeout_s)
+        try:
+            self._send(kind, payload)
+        finally:
+            self._sock.settimeout(None)
 
     def _send(self, kind: bytes, payload: bytes = b"") -> None:
         with self._sending:

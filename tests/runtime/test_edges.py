@@ -289,6 +289,23 @@ def test_an_engine_that_never_rests_does_not_begin_a_run(
         fake[0].run(Run(source, Entry(source.key), "[]", "{}", Limits(), calls))
 
 
+def test_an_engine_that_does_not_even_read_holds_nobody_for_ever(
+    fake: tuple[Engine, socket.socket], monkeypatch: pytest.MonkeyPatch, workers: Workers
+) -> None:
+    engine, theirs = fake
+    monkeypatch.setattr("runtime.engine.START_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("runtime.engine.CHECK_TIMEOUT_S", 0.05)
+    theirs.sendall(frame(RESTED))
+    assert engine.rested
+    source, much = Source("return 1"), "x" * 5_000_000
+    calls = calls_of(workers, Told(), {})
+    with pytest.raises(NotStarted):
+        engine.run(Run(source, Entry(source.key), "[]", much, Limits(), calls))
+    unread = engine.check(Source(much))
+    assert unread is not None
+    assert unread.code == "ENGINE_CRASHED"
+
+
 def test_an_engine_whose_run_is_interrupted_serves_nobody_any_more(
     fake: tuple[Engine, socket.socket], workers: Workers
 ) -> None:
