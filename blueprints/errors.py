@@ -30,9 +30,10 @@ _STATUS: dict[type[ServiceError], int] = {
 }  # fmt: skip
 
 
-def sentence(error: ServiceError) -> str:
-    """The service's English sentence in the reader's language; services keep them whole so that they can be looked up."""
-    params = error.params
+def sentence(error: ServiceError, **instead: str) -> str:
+    """The service's English sentence in the reader's language; services keep them whole so that they can be looked up.
+    `instead`: what to say in place of some of its parameters."""
+    params = {**error.params, **instead}
     if "permission" in params:
         params = {**params, "permission": permission_label(params["permission"])}
     return _(error.message, **params) if error.message else ""

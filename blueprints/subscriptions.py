@@ -43,8 +43,9 @@ class Draft:
     fault: str = ""  # the builder's field that cannot be saved
 
     def blame(self, error: ServiceError) -> None:
-        self.problem, self.problem_at = sentence(error), getattr(error, "field", "") or "filter"
-        self.fault = builder.field_at(error.params.get("at", ""))
+        at = error.params.get("at", "")
+        self.problem = sentence(error, at=builder.line_at(at)) if at and not self.by_hand else sentence(error)
+        self.problem_at, self.fault = getattr(error, "field", "") or "filter", builder.field_at(at)
 
 
 @bp.get("/subscriptions")

@@ -95,7 +95,7 @@ def _check_list(children: Any, at: str, depth: int) -> None:
     if not isinstance(children, list):
         raise Invalid("The value at %(at)s must be a list.", field="filter", at=at)
     if not children and at != "all":
-        raise Invalid("The group at %(at)s needs at least one condition.", field="filter", at=at)
+        raise Invalid("At %(at)s at least one condition is needed.", field="filter", at=at)
     for number, child in enumerate(children):
         _check_node(child, f"{at}[{number}]", depth + 1)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 ROOT = "n"
@@ -37,6 +38,7 @@ OPERATORS = {
 }
 YES_NO = ("exists", "empty")
 LISTS = ("in", "not_in", "between")
+_MEMBERS = ("path", "op", "value")
 TEXTS = ("starts_with", "ends_with", "matches")
 # Steps of a place in the JSON that are lines of the builder; the `any` of a NOT with several lines is no line of its own.
 _LINE = re.compile(r"(?:all|any)\[(\d+)\]|\bnot\b(?!\.any\[)")
@@ -118,6 +120,15 @@ def field_at(at: str) -> str:
     """The builder's field for a place in the JSON: `n.1.0.value` for `all[1].any[0].value`."""
     places = [found[1] or "0" for found in _LINE.finditer(at)]
     return ".".join([ROOT, *places, at.rpartition(".")[2].partition("[")[0]])
+
+
+def line_at(at: str) -> str:
+    """The line for a place in the JSON, as the builder numbers it: condition 2.1 for `all[1].any[0].value`."""
+    *places, name = field_at(at).split(".")[1:]
+    number = ".".join(str(int(place) + 1) for place in places)
+    if not number:
+        return at
+    return _("condition %(number)s", number=number) if name in _MEMBERS else _("group %(number)s", number=number)
 
 
 def written(filter: Mapping[str, Any] | None, margin: str = "") -> str:

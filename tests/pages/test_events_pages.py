@@ -175,8 +175,10 @@ def test_the_draft_says_which_past_events_would_match_and_why(world: World, alic
 def test_a_wrong_filter_comes_back_with_its_reason(world: World, alice: Person, sign_in: SignIn) -> None:
     browser, address = sign_in(alice), f"/scripts/{world.script.id}/subscriptions"
     for wrong, word in (
-        ({"n.0.path": "total", "n.0.op": "eq", "n.0.value": "1"}, "all[0].path"),
-        ({"n.0.path": "data.x", "n.0.op": "matches", "n.0.value": "(?=x)"}, "all[0].value"),
+        ({"n.0.path": "total", "n.0.op": "eq", "n.0.value": "1"}, "The path at condition 1 must start with"),
+        ({"n.0.path": "data.x", "n.0.op": "matches", "n.0.value": "(?=x)"}, "The pattern at condition 1 is not one"),
+        ({"n.0.path": "data.x", "n.1.kind": "any"}, "At group 2 at least one condition is needed."),
+        ({"view": "json", "text": '{"all": [{"path": "x", "op": "eq", "value": 1}]}'}, "The path at all[0].path must"),
         ({"view": "json", "text": "{"}, "not JSON"),
         ({"view": "json", "text": '{"all": 5}'}, "must be a list"),
         ({"event_type": "order*"}, "order.created, order.*"),
@@ -203,6 +205,8 @@ def test_the_field_that_cannot_be_saved_is_marked(world: World, alice: Person, s
 
     assert "aria-invalid" not in looked_at
     assert re.findall(r'name="([^"]+)"[^>]*aria-invalid="true"', saved) == ["n.1.1.value"]
+    assert "The pattern at condition 2.2 is not one" in saved and "any[" not in saved
+    assert 'aria-label="Condition 2.2"' in saved and ">2.2</span>" in saved
 
 
 def test_an_unfinished_filter_goes_to_json_and_back(world: World, alice: Person, sign_in: SignIn) -> None:
