@@ -69,6 +69,11 @@ def kinds(script_ids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
     return counts
 
 
+def page_of(script_id: UUID, model: Any, cursor: str, limit: int) -> Page[Any]:
+    """Those of one kind that a script has, newest first."""
+    return keyset(select(model).where(model.script_id == script_id), model.created_at, model.id, cursor, limit)
+
+
 def page(model: Any, cursor: str, limit: int) -> tuple[Page[Any], dict[UUID, Script]]:
     """Those of one kind in the whole tenant, newest first, and their scripts."""
     found = keyset(select(model), model.created_at, model.id, cursor, limit)

@@ -7,8 +7,8 @@ from flask import Response, url_for
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
-from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched
-from blueprints.api.schemas import ENDPOINT_MEMBERS, ref, takes
+from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched
+from blueprints.api.schemas import ENDPOINT_MEMBERS, PAGED, ref, takes
 from blueprints.guard import actor, requires
 from models.endpoint import Endpoint
 from services import endpoints, scripts, triggers
@@ -20,9 +20,11 @@ bp = api_blueprint("endpoints")
 
 @bp.get("/scripts/<uuid:script_id>/endpoints")
 @requires("scripts.read")
-@contract(_l("List the endpoints of a script, all on one page"), {200: ref("Endpoints")})
+@contract(_l("List the endpoints of a script, newest first"), {200: ref("Endpoints")}, asks=PAGED)
 def index(script_id: UUID) -> Response:
-    return answer({"items": [_shape(row) for row in endpoints.listed(actor(), script_id)], "next_cursor": None})
+    asked = query()
+    scripts.get(actor(), script_id)
+    return listing(triggers.page_of(script_id, Endpoint, asked["cursor"] or "", asked["limit"]), _shape)
 
 
 @bp.post("/scripts/<uuid:script_id>/endpoints")

@@ -7,12 +7,12 @@ from flask import Response, url_for
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
-from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched
-from blueprints.api.schemas import SCHEDULE_MEMBERS, ref, takes
+from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched
+from blueprints.api.schemas import PAGED, SCHEDULE_MEMBERS, ref, takes
 from blueprints.api.shapes import when
 from blueprints.guard import actor, requires
 from models.schedule import Schedule
-from services import schedules, scripts
+from services import schedules, scripts, triggers
 from services.meanwhile import mark_of
 from services.schedules import Changes
 
@@ -21,9 +21,11 @@ bp = api_blueprint("schedules")
 
 @bp.get("/scripts/<uuid:script_id>/schedules")
 @requires("scripts.read")
-@contract(_l("List the schedules of a script, all on one page"), {200: ref("Schedules")})
+@contract(_l("List the schedules of a script, newest first"), {200: ref("Schedules")}, asks=PAGED)
 def index(script_id: UUID) -> Response:
-    return answer({"items": [_shape(row) for row in schedules.listed(actor(), script_id)], "next_cursor": None})
+    asked = query()
+    scripts.get(actor(), script_id)
+    return listing(triggers.page_of(script_id, Schedule, asked["cursor"] or "", asked["limit"]), _shape)
 
 
 @bp.post("/scripts/<uuid:script_id>/schedules")

@@ -6,11 +6,11 @@ from flask import Response, url_for
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
-from blueprints.api.protocol import answer, api_blueprint, body, gone, refuse_unless_matched
-from blueprints.api.schemas import SUBSCRIPTION_MEMBERS, ref, takes
+from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched
+from blueprints.api.schemas import PAGED, SUBSCRIPTION_MEMBERS, ref, takes
 from blueprints.guard import actor, requires
 from models.subscription import Subscription
-from services import scripts, subscriptions
+from services import scripts, subscriptions, triggers
 from services.errors import NotFound
 from services.meanwhile import mark_of
 
@@ -19,11 +19,13 @@ bp = api_blueprint("subscriptions")
 
 @bp.get("/scripts/<uuid:script_id>/subscriptions")
 @requires("scripts.read")
-@contract(_l("List the subscriptions of a script, all on one page"), {200: ref("Subscriptions")})
+@contract(_l("List the subscriptions of a script, newest first"), {200: ref("Subscriptions")}, asks=PAGED)
 def index(script_id: UUID) -> Response:
+    asked = query()
     scripts.get(actor(), script_id)
-    rows = subscriptions.listed(actor(), script_id)
-    return answer({"items": [subscriptions.as_json(row) for row in rows], "next_cursor": None})
+    return listing(
+        triggers.page_of(script_id, Subscription, asked["cursor"] or "", asked["limit"]), subscriptions.as_json
+    )
 
 
 @bp.post("/scripts/<uuid:script_id>/subscriptions")

@@ -186,3 +186,28 @@ def test_the_audit_log_is_read_by_those_who_may(
 def test_dead_letters_are_found_by_time_too(api: Program) -> None:
     assert api.get("/dead-letters?since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00%2B05:00").json["items"] == []
     assert api.get("/dead-letters?since=2026-01-01").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("noun", "members"),
+    [
+        ("schedules", [{"cron": f"{minute} 6 * * *"} for minute in range(3)]),
+        ("endpoints", [{"path": path} for path in ("c", "a", "b")]),
+        ("subscriptions", [{"event_type": f"order.{name}"} for name in ("c", "a", "b")]),
+    ],
+)
+def test_triggers_of_a_script_come_in_pages_too(
+    api: Program, script: dict[str, Any], noun: str, members: list[dict[str, str]]
+) -> None:
+    path = f"/scripts/{script['id']}/{noun}"
+    made = [api.post(path, each).json["id"] for each in members]
+    api.post(
+        f"/scripts/{write(api, 'Another')['id']}/{noun}",
+        {**members[0], "path": "d"} if noun == "endpoints" else members[0],
+    )
+
+    first = api.get(f"{path}?limit=2").json
+    rest = api.get(f"{path}?limit=2&cursor={first['next_cursor']}").json
+    assert [row["id"] for row in first["items"] + rest["items"]] == made[::-1]
+    assert rest["next_cursor"] is None
+    assert api.get(f"{path}?limit=0").status_code == api.get(f"{path}?page=2").status_code == 422
