@@ -115,6 +115,17 @@
       weakSet(marks, this, freeze({ __proto__: null, retryable: true, details: { __proto__: null, retry_after: after } }));
     }
   }
+  // What a script is shown of a stack: frames of ours tell it nothing.
+  const theirFrames = trace => {
+    let kept = '';
+    for (let from = 0, end; from < trace.length; from = end) {
+      end = indexOf(trace, '\n', from + 1);
+      if (end < 0) end = trace.length;
+      const line = slice(trace, from, end);
+      if (indexOf(line, 'dastgoh:prelude:') < 0) kept += line;
+    }
+    return kept;
+  };
   const hostError = (failure, site) => {
     const error = new NativeError(failure.message);
     const code = failure.code;
@@ -126,7 +137,7 @@
       const newline = typeof trace === 'string' ? indexOf(trace, '\n') : -1;
       defineProperty(error, 'stack', {
         __proto__: null, configurable: true, writable: true, enumerable: false,
-        value: `Error: ${failure.message}` + (newline < 0 ? '' : slice(trace, newline)),
+        value: `Error: ${failure.message}` + (newline < 0 ? '' : theirFrames(slice(trace, newline))),
       });
     }
     weakSet(marks, error, { __proto__: null, code, retryable: failure.retryable, details: failure.details });
@@ -303,7 +314,7 @@
   const shown = value => {
     if (typeof value === 'string') return value;
     try {
-      if (value !== null && typeof value === 'object' && isErrorObject(value)) return text(readText(value, 'stack', 8000) ?? readText(value, 'message', 8000));
+      if (value !== null && typeof value === 'object' && isErrorObject(value)) return theirFrames(text(readText(value, 'stack', 8000) ?? readText(value, 'message', 8000)));
     } catch { /* fall through to the preview */ }
     return value === undefined ? 'undefined' : preview(value, Infinity);
   };
@@ -383,7 +394,7 @@
     const within = (id, name) => (sql, params) => callFrom(siteOf(), name, [id, sql, params ?? []], params);
     const transaction = async work => {
       const site = siteOf(transaction);
-      if (typeof work !== 'function') throw new TypeError('sdk.db.transaction needs a function');
+      if (typeof work !== 'function') throw own('INVALID_INPUT', 'sdk.db.transaction needs a function');
       if (open) throw own('DB_FORBIDDEN', 'a transaction cannot begin inside another');
       open = true;
       try {
@@ -409,7 +420,7 @@
     if (!bound['once.begin']) return;
     const once = async (key, fn) => {
       const site = siteOf(once);
-      if (typeof fn !== 'function') throw new TypeError('sdk.once needs a key and a function');
+      if (typeof fn !== 'function') throw own('INVALID_INPUT', 'sdk.once needs a key and a function');
       for (;;) {
         const begun = await callFrom(site, 'once.begin', [key]);
         if (begun.state === 'done') return begun.value;
@@ -442,7 +453,7 @@
   const material = value => {
     if (typeof value === 'string') return { __proto__: null, text: wellFormed(value) };
     if (isView(value)) return { __proto__: null, hex: hex(new Bytes(value.buffer, value.byteOffset, value.byteLength)) };
-    throw new TypeError('sdk.crypto takes text or bytes');
+    throw own('INVALID_INPUT', 'sdk.crypto takes text or bytes');
   };
   const compute = (operation, args) => {
     const answer = ask(CRYPTO, stringify([operation, args]));

@@ -126,3 +126,23 @@ def test_numbers_are_logged_as_they_are(rt: Runtime) -> None:
     assert [entry.message for entry in rt.execute("console.log(NaN, -0, 1.5, -Infinity)").logs] == [
         "NaN -0 1.5 -Infinity"
     ]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["await sdk.t.f()", "await sdk.t.f(1n)", "sdk.crypto.hash('nope', '')", "sdk.crypto.hash('sha256', 5)", "await sdk.db.transaction(5)",
+     "await sdk.once('key')"],
+)  # fmt: skip
+def test_errors_of_the_sdk_have_a_code_and_show_no_frame_of_ours(rt: Runtime, call: str) -> None:
+    def refuse() -> None:
+        raise HostError("HTTP_FAILED", "no")
+
+    host = {"t.f": refuse, "db.begin": refuse, "once.begin": refuse}
+    source = f"\ntry {{ {call} }} catch (error) {{ console.log(error); return [error.code, error.stack] }}"
+    outcome = rt.execute(source, host=host)
+    assert outcome.error is None
+    code, stack = outcome.value
+    assert code in ("HTTP_FAILED", "INVALID_INPUT")
+    for shown in (stack, outcome.logs[0].message):
+        assert "script.js:2:" in shown
+        assert "prelude" not in shown
