@@ -101,12 +101,13 @@ def _running(settings: Settings) -> Check:
 def _engine() -> Check:
     runtime = Runtime(RuntimeConfig(pool_size=1, warm=1))
     try:
-        error = runtime.probe()
+        error = runtime.execute("return 1 + 1").error
+        means = runtime.means()
     finally:
         runtime.close(drain_seconds=0)
     if error is not None:
         return Check("JavaScript engine", False, error.message, f"{SET_UP}; then look at the messages above.")
-    return Check("JavaScript engine", True, "1 + 1 is 2")
+    return Check("JavaScript engine", True, f"1 + 1 is 2; locked down by {', '.join(means)}")
 
 
 def _files(name: str, expected: Iterator[Path]) -> Check:

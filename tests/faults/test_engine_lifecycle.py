@@ -5,12 +5,13 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
 import pytest
 
-from runtime import Limits, Runtime, RuntimeConfig
+from runtime import Limits, Outcome, Runtime, RuntimeConfig
 
 PARENT = """
 import sys, time, threading
@@ -105,6 +106,25 @@ def test_a_killed_parent_leaves_no_child() -> None:
 
 def alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_an_engine_that_is_at_work_dies_with_its_zygote() -> None:
+    with Runtime(RuntimeConfig(pool_size=1)) as rt:
+        rt.execute("return 1")
+        outcomes: list[Outcome] = []
+        loop = threading.Thread(
+            target=lambda: outcomes.append(rt.execute("console.log(1); while (true) {}", on_log=kill))
+        )
+
+        def kill(_: object) -> None:
+            os.kill(rt.processes()[0], signal.SIGKILL)
+
+        began = time.monotonic()
+        loop.start()
+        loop.join(20)
+        assert time.monotonic() - began < 10
+        assert [outcome.error.code for outcome in outcomes if outcome.error] == ["ENGINE_CRASHED"]
+        assert rt.execute("return 2").value == 2
 
 
 MIXED = [

@@ -60,5 +60,8 @@ def test_it_tells_of_running_processes_that_cannot_start_engines(settings):
     assert "1 cannot start engines" in found.detail
 
 
-def test_it_runs_a_script_on_the_engine(settings):
-    assert check(settings, "JavaScript engine").ok
+def test_it_runs_a_script_on_the_engine_and_says_how_that_is_locked_down(settings):
+    found = check(settings, "JavaScript engine")
+    assert found.ok
+    assert "locked down by" in found.detail
+    assert "rlimits" in found.detail

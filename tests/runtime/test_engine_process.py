@@ -172,6 +172,20 @@ def test_what_v8_could_not_call_is_told_as_an_error(stage: Stage) -> None:
     assert stage.hear() == [ERROR, END]
 
 
+def test_an_engine_without_memory_to_hear_its_script_ends(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def hear() -> None:
+        raise MemoryError
+
+    exits: list[int] = []
+    monkeypatch.setattr(driver.os, "_exit", exits.append)
+    isolate: Any = SimpleNamespace(NOTIFY=1, _python=1, free=lambda _: None, _on_notify=hear)
+    driver.Isolate._called_back(isolate, 1, None)
+    assert exits == [1]
+    assert "MemoryError" in capfd.readouterr().err  # by which the parent knows why
+
+
 def test_a_run_that_has_ended_is_told_once_and_not_waited_for(stage: Stage) -> None:
     stage.run._heard(VALUE, "1")
     stage.run._heard(VALUE, "2")
