@@ -37,7 +37,7 @@ AHEAD_PER_TENANT = 50
 CROWD = 10
 PASS_EVERY_S = 1.0
 MOST_AHEAD = 500
-# Whatever was handed over so long ago got lost, or the sweep takes care of it.
+# Whatever was handed over so long ago got lost, or the sweep takes care of it: after a lease at the latest.
 FORGET_AFTER_S = 60.0
 
 
@@ -46,6 +46,7 @@ class Relay:
         self._app = app
         self._redis: Redis = app.extensions["redis"]
         self._batch: int = app.extensions["settings"].queue_batch
+        self._forget_after_s = min(FORGET_AFTER_S, app.extensions["settings"].run_lease_s)
         self._ahead: dict[UUID, dict[UUID, tuple[UUID, float]]] = defaultdict(dict)
         """By tenant and run: of which script it is, and when it was handed over."""
         self._passed_at: dict[UUID, float] = {}
@@ -101,7 +102,7 @@ class Relay:
         if len(ahead) >= AHEAD_PER_TENANT // 2:
             queued, now = outbox.still_queued(ahead), time.monotonic()
             for run_id, (_, since) in list(ahead.items()):
-                if run_id not in queued or now - since > FORGET_AFTER_S:
+                if run_id not in queued or now - since > self._forget_after_s:
                     del ahead[run_id]
         return AHEAD_PER_TENANT - len(ahead)
 

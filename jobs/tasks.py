@@ -19,7 +19,7 @@ from flask import Flask, current_app
 from jobs.waiting import LOOK_AGAIN_S, Waiting
 from models.base import db, utcnow
 from models.tenancy import as_system, as_tenant
-from services import batch, claims, outbox
+from services import batch, claims, outbox, stale_slots
 from services.batch import Ended
 from services.calls import Call
 from services.hands import hands
@@ -240,6 +240,8 @@ def _take_slots(begun: Sequence[Call]) -> dict[UUID, str]:
         else {}
     )
     if full:
+        for call in {call.script_id: call for call in begun if call.execution_id in full}.values():
+            stale_slots.free(call)
         with as_system(db.session):
             for execution_id in full:
                 claims.give_back(execution_id, utcnow() + timedelta(seconds=settings().run_lease_s))

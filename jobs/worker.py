@@ -54,6 +54,7 @@ class LeanWorker(SimpleWorker):
     keep what our database knows. For a job that is done once its runs are taken, that was most of a worker's time."""
 
     app: Flask
+    max_connection_wait_time = 5.0  # RQ's minute between two looks would outlast a Redis that is back
     was_asked_to_stop = False
     _beat_at = float("-inf")
 

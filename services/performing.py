@@ -11,7 +11,7 @@ from sqlalchemy import or_, update
 from models.base import db, utcnow
 from models.script import Script
 from models.tenancy import as_tenant
-from services import calls, claims, deliveries, happenings, outcomes
+from services import calls, claims, deliveries, happenings, outcomes, stale_slots
 from services.errors import Busy, ServiceError
 from services.execute import execute
 from services.hands import hands
@@ -40,6 +40,7 @@ def perform(
         try:
             values = ended(call)
         except Busy as busy:
+            stale_slots.free(call)
             (on_busy or later)(call, busy)
             return
         conclude(call, values)

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from redis import Redis, RedisError
@@ -90,12 +90,19 @@ def leave(calls: Sequence[Call]) -> None:
 
 def free_lost(tenant_id: UUID, script_id: UUID, execution_id: UUID, holder: str) -> None:
     """The slot of a run whose process can no longer free it, and those it kept for the same script."""
-    try:
-        found = cast(list[bytes], redis().zrange(_keys(tenant_id, script_id)[0], 0, -1))
-    except RedisError:
-        found = []
-    kept = [name for raw in found if (name := raw.decode()).startswith(f"{holder}/")] if holder else []
+    kept = [name for name in held(tenant_id, script_id) if name.startswith(f"{holder}/")] if holder else []
     free([(tenant_id, script_id, name) for name in (str(execution_id), *kept)], redis())
+
+
+def held(tenant_id: UUID, script_id: UUID) -> set[str]:
+    """The names under which slots of a script and of its tenant are taken."""
+    try:
+        steps = redis().pipeline(transaction=False)
+        for key in _keys(tenant_id, script_id):
+            steps.zrange(key, 0, -1)
+        return {name.decode() for names in steps.execute() for name in names}
+    except RedisError:
+        return set()
 
 
 def free(slots: Sequence[tuple[UUID, UUID, str]], connection: "Redis") -> None:

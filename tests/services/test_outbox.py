@@ -1,6 +1,7 @@
 """The relay's side of the database and one whole turn of a worker's clerk, on both databases, with the real engine."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -179,3 +180,12 @@ def test_what_a_stopping_worker_did_not_begin_is_put_back(app: Flask, enter, ali
 
     with as_system(db.session):
         assert db.session.scalar(select(func.count(OutboxEntry.id))) == 4
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_an_emptied_redis_lost_makes_room_after_a_lease(app: Flask, enter, alice: Person, monkeypatch) -> None:
+    fill(enter(alice), AHEAD_PER_TENANT + 30)
+    monkeypatch.setitem(app.extensions, "settings", replace(app.extensions["settings"], run_lease_s=0))
+    relay = Relay(app)
+
+    assert (relay.turn(), relay.turn()) == (AHEAD_PER_TENANT, 30)
