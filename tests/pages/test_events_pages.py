@@ -560,6 +560,19 @@ def test_a_replayed_letter_and_the_run_of_its_replay_lead_to_each_other(
     assert run not in browser.get(letter).text and run not in browser.get("/dead-letters?state=resolved").text
 
 
+def test_the_run_of_a_deleted_script_is_not_to_be_fixed(world: World, alice: Person, sign_in: SignIn) -> None:
+    with world.bound():
+        run = db.session.get_one(Execution, world.run_id)
+        run.status, run.error_code, run.error = "failed", "RUNTIME_ERROR", world.letter.error
+        db.session.commit()
+    browser, page = sign_in(alice), f"/executions/{world.run_id}"
+    assert "Fix in editor" in browser.get(page).text
+    with world.bound():
+        scripts.delete(alice.principal, world.script.id)
+
+    assert "Fix in editor" not in browser.get(page).text and "Open script" in browser.get(page).text
+
+
 def test_a_run_without_input_leads_to_the_event_it_ran_on(world: World, bob: Person, sign_in: SignIn) -> None:
     page = sign_in(bob).get(f"/executions/{world.run_id}").text
     card = page.partition('id="input-title"')[2].partition("</section>")[0]
