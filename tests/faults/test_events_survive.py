@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import undefer
 
-from app import create_app
 from jobs.embedded_redis import EmbeddedRedis
 from models import DeadLetter, Execution, Script, db
 from models.database import reading
@@ -29,7 +27,6 @@ from services.scripts import Changes
 from settings import Settings
 from tests.conftest import Person, settings_for
 from tests.support.ledger import Ledger, facts
-from tests.support.postgres import PostgresServer
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -67,22 +64,6 @@ class Storm:
 def database() -> str:
     """SQLite, unless a test asks for more."""
     return "sqlite"
-
-
-@pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """Of this test alone: it is killed. What it acknowledged survives that, as it would where people care."""
-    server = PostgresServer(synchronous_commit="on")
-    try:
-        server.start()
-        migrating = create_app(settings_for(tmp_path_factory.mktemp("pg"), DATABASE_URL=server.create("dastgoh")))
-        with migrating.app_context():
-            upgrade()
-            db.session.remove()
-            db.engine.dispose()
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
