@@ -133,10 +133,14 @@ def test_it_answers_pings_and_checks_without_running(parent: Parent) -> None:
     assert parent.hear() == (PONG, None)
     parent.send(CHECK, b"return 1")
     assert parent.hear() == (VERDICT, None)
-    parent.send(CHECK, b"const = 1")
-    kind, verdict = parent.hear()
-    assert kind == VERDICT
-    assert verdict["fixed"] == "SYNTAX_ERROR"
+    for bad, place in (
+        (b"const = 1", "source:1: SyntaxError: Unexpected"),
+        (b"let a\n} let b", "source:2: SyntaxError: Unexpected token '}'"),
+    ):
+        parent.send(CHECK, bad)
+        kind, verdict = parent.hear()
+        assert (kind, verdict["fixed"]) == (VERDICT, "SYNTAX_ERROR")
+        assert place.removeprefix("source") in verdict["report"]
 
 
 def test_it_runs_one_script_after_another_and_keeps_hot_ones(parent: Parent) -> None:

@@ -100,6 +100,25 @@ def mother(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mother]:
     assert not mother.thread.is_alive()
 
 
+SIGNALS = """
+import os, signal
+from runtime import zygote
+signal.signal(signal.SIGPROF, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})
+zygote.mind_own_signals()
+for number in (signal.SIGTERM, signal.SIGPROF):
+    os.kill(os.getpid(), number)
+    print(number, flush=True)
+"""
+
+
+def test_a_zygote_minds_its_own_signals() -> None:
+    code = SIGNALS.replace("signal.SIGPROF):", "signal.SIGINT):") + "os._exit(0)"
+    for program, ended, said in ((SIGNALS, -signal.SIGPROF, b"15\n"), (measured.program(code), 0, b"15\n2\n")):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=nursery.ROOT, timeout=60)
+        assert (done.returncode, done.stdout, measured.collect(done.stderr)) == (ended, said, b"")
+
+
 def test_a_zygote_forks_and_reaps_what_it_forked_and_nothing_else(mother: Mother) -> None:
     mother.forks += [71, 72, OSError(11, "no more")]
     for expected in ((71, 0), (72, 0), (-1, 11)):

@@ -10,6 +10,7 @@ import pytest
 
 from runtime import Runtime
 from runtime.nursery import Zygote
+from tests.support import measured
 
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = """
@@ -53,8 +54,9 @@ WALK = """
 def told(code: str, before: str = "") -> tuple[bool, list[bool], list[str]]:
     """Whether a snapshot was installed, whether each of two isolates came from it, and what `code` gives in each."""
     script = HARNESS.format(before=before, code=code)
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run([sys.executable, "-c", measured.program(script)], cwd=ROOT, capture_output=True, timeout=60)
+    said = measured.collect(done.stderr)
+    assert done.returncode == 0, said.decode(errors="replace")
     answer: Any = json.loads(done.stdout)
     return tuple(answer)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 
 import coverage
 from coverage.data import CoverageData
 
 _MARK = b"\ncoverage:"
+_numbers = itertools.count()
 
 BEFORE = """
 import base64, os, zlib, sqlite3.dump, coverage, coverage.sqldata
@@ -30,11 +32,11 @@ def program(code: str) -> str:
 
 def collect(said: bytes) -> bytes:
     """What a program said without its figures, which are put beside those of this process."""
-    said, _, figures = said.partition(_MARK)
+    said, *of_each = said.split(_MARK)  # a process and those it forked
     measured = coverage.Coverage.current()
-    if figures and measured:
+    for figures in of_each if measured else ():
         data = CoverageData(
-            basename=f"{os.path.abspath(measured.config.data_file)}.engine.{os.getpid()}.{len(figures)}"
+            basename=f"{os.path.abspath(measured.config.data_file)}.engine.{os.getpid()}.{next(_numbers)}"
         )
         data.loads(base64.b64decode(figures))
         data.write()
