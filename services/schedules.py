@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -263,6 +263,8 @@ def preview(
 
 def clock_change_ahead(cron: str, timezone: str, after: datetime, ends_at: datetime | None = None) -> Effect | None:
     """The first within a year that moves, skips or repeats one of its times."""
+    if after.year >= MAXYEAR - 1:
+        return None  # the calendar has no whole year more
     until = after + A_YEAR
     return next_effect(parse(cron), zone_named(timezone), after, min(until, ends_at) if ends_at else until)
 

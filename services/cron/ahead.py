@@ -10,7 +10,8 @@ from services.cron.parse import Cron, Every, Expression
 from services.cron.times import GAP, REPEAT, ClockChange, change_between, next_slot, slots, walls
 
 APART, SHIFT = "apart", "shift"
-_A_DAY, _A_MINUTE, _AN_INSTANT = timedelta(days=1), timedelta(minutes=1), timedelta(microseconds=1)
+_A_DAY, _AN_HOUR = timedelta(days=1), timedelta(hours=1)
+_A_MINUTE, _AN_INSTANT = timedelta(minutes=1), timedelta(microseconds=1)
 _STEP = timedelta(days=7)  # no zone changes its clocks twice within it
 _LONGEST_PAUSE = timedelta(hours=3)  # of an expression that names no hours, on a day that has some of its times
 
@@ -54,8 +55,9 @@ def _on_the_clock(cron: Cron, change: ClockChange) -> Effect | None:
 
 
 def _on_elapsed_time(cron: Cron, zone: ZoneInfo, change: ClockChange) -> Effect | None:
-    """It goes on evenly, unless the clocks move by less than its times are apart."""
-    before = list(takewhile(lambda slot: slot.at < change.at, slots(cron, zone, change.at - _A_DAY)))
+    """At least once an hour it comes, on days that it has. It goes on evenly, unless the clocks move by less than its times are
+    apart."""
+    before = list(takewhile(lambda slot: slot.at < change.at, slots(cron, zone, change.at - _AN_HOUR - _AN_INSTANT)))
     after = next_slot(cron, zone, change.at - _AN_INSTANT)
     if not before or not after or after.at - before[-1].at > _LONGEST_PAUSE:
         return None

@@ -275,6 +275,8 @@ def test_the_preview_points_at_the_wrong_field(alice, sign_in, cron, wrong):
     "query", ["", "?cron=%3Cscript%3Ealert(1)%3C/script%3E&timezone=UTC", "?cron=@daily&timezone=../../etc/passwd",
               "?cron=@daily", "?cron=" + "9" * 5000, "?cron=@daily&timezone=UTC&starts_on=9999-12-31&ends_on=9999-12-31",
               "?cron=@daily&timezone=Asia/Tashkent&starts_on=0001-01-01&ends_on=0001-01-01",
+              "?cron=every 45 minutes&timezone=Pacific/Kiritimati&starts_on=9999-06-01",
+              "?cron=@daily&timezone=Pacific/Kiritimati&starts_on=9998-12-20",
               "?cron=@daily&timezone=UTC&starts_on=x", "?cron=@daily&timezone=UTC&schedule=x"],
 )  # fmt: skip
 def test_the_preview_survives_whatever_is_typed(alice, sign_in, query):
