@@ -1,20 +1,23 @@
 """What is set about a script beside its code: parameters, limits, how it is called, how long its versions are kept."""
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from blueprints.errors import attempt, blame, sentence
+from blueprints.errors import blame, sentence
+from blueprints.forms.meanwhile import fresh, marked, seen
 from blueprints.forms.parameters import DeclaredParameters, declarations_from_form
 from blueprints.forms.scripts import DetailsForm, LimitsForm, RetentionForm
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, toast
 from models.script import Script
 from services import authoring, limits, scripts, versions
-from services.errors import Invalid
+from services.errors import Conflict, Invalid
+from services.meanwhile import Changed
 from services.scripts import Changes, Stale
 from services.wiring import settings as operator
 
@@ -95,7 +98,7 @@ def save_settings(script_id: UUID) -> AnyResponse | tuple[str, int]:
     form = DetailsForm()
     changes = Changes(name=form.name.data or "", description=(form.description.data or "").replace("\r\n", "\n"),
                       tags=form.tags.data or [], metadata=form.metadata.data or {})  # fmt: skip
-    return _attempted(script_id, form, changes, lambda script: _settings_page(script, details=form), "name")
+    return _attempted(script_id, form, changes, partial(_settings_page, details=form), "name")
 
 
 @bp.post("/retention")
@@ -103,30 +106,38 @@ def save_settings(script_id: UUID) -> AnyResponse | tuple[str, int]:
 def save_retention(script_id: UUID) -> AnyResponse | tuple[str, int]:
     form = RetentionForm()
     policy = {name: form[name].data for name in versions.Retention.__dataclass_fields__}
-    return _attempted(
-        script_id,
-        form,
-        Changes(retention=policy),
-        lambda script: _settings_page(script, retention=form),
-        "max_versions",
-    )
+    page = partial(_settings_page, retention=form)
+    return _attempted(script_id, form, Changes(retention=policy), page, "max_versions")
 
 
 def _attempted(
-    script_id: UUID, form: DetailsForm | RetentionForm, changes: Changes, page: Callable[[Script], str], otherwise: str
+    script_id: UUID, form: DetailsForm | RetentionForm, changes: Changes, page: Callable[..., str], otherwise: str
 ) -> AnyResponse | tuple[str, int]:
-    script = attempt(form, lambda: scripts.save(actor(), script_id, changes), otherwise)
-    if script is None:
-        return page(scripts.get(actor(), script_id)), 422
-    return _saved(script, "script_settings.settings")
+    overtaken = None
+    if form.validate():
+        try:
+            script = scripts.save(actor(), script_id, changes, seen=seen())
+        except Changed as refusal:
+            overtaken = refusal
+        except (Invalid, Conflict) as refusal:
+            blame(form, refusal, otherwise)
+        else:
+            return _saved(script, "script_settings.settings")
+    return page(scripts.get(actor(), script_id), overtaken=overtaken), 409 if overtaken else 422
 
 
-def _settings_page(script: Script, details: DetailsForm | None = None, retention: RetentionForm | None = None) -> str:
+def _settings_page(
+    script: Script, details: DetailsForm | None = None, retention: RetentionForm | None = None,
+    overtaken: Changed | None = None,
+) -> str:  # fmt: skip
     named = {"name": script.name, "description": script.description, "tags": script.tags, "metadata": script.extra}
     policy = versions.Retention(**script.retention)
+    marks = {"details": scripts.mark(script, *named), "retention": scripts.mark(script, "retention")}
+    sent = "details" if details else "retention" if retention else ""
     return render_template(
         "scripts/settings.html", script=script, details=details or DetailsForm(formdata=None, data=named),
         retention=retention or RetentionForm(formdata=None, obj=policy),
+        marks={form: marked(mark, overtaken) if form == sent else fresh(mark) for form, mark in marks.items()},
     )  # fmt: skip
 
 

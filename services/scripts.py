@@ -1,6 +1,6 @@
 """Scripts: making, reading, saving and removing them. Saving is optimistic: nobody overwrites what they have not seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy.orm import undefer
 from models.base import db, utcnow
 from models.script import Script, ScriptText
 from runtime.limits import KIB
-from services import audit, happenings, limits, parameters, triggers, versions
+from services import audit, happenings, limits, meanwhile, parameters, triggers, versions
 from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
 from services.identity import Principal, require
@@ -115,8 +115,10 @@ def save(
     base_version: int | None = None,
     note: str = "",
     may_disable: bool = True,
+    seen: str = "",
 ) -> Script:
-    """A new version when code, parameters or limits differ. `base_version` is what the author started from.
+    """A new version when code, parameters or limits differ. `base_version` is what the author started from; `seen`, the
+    mark of what they saw of what they change, says the same of what makes no version.
 
     Whoever changes a script is shown all of it, so it takes the permission to read as well."""
     require(actor, "scripts.update")
@@ -131,6 +133,8 @@ def save(
     if _what_matters(script) != matter:
         versions.snapshot(actor, script, note)
     after = _facts(script)
+    if seen and after != before and seen != _mark(before, given):
+        raise meanwhile.changed("script", script_id, *before.keys() - given.keys())
     if after != before:
         db.session.merge(_searchable(script))
     if after != before or "sample_input" in given:
@@ -139,6 +143,14 @@ def save(
         _announce_update(script, before["enabled"])
     db.session.commit()
     return script
+
+
+def mark(script: Script, *names: str) -> str:
+    return _mark(_facts(script), names)
+
+
+def _mark(facts: Mapping[str, Any], names: Iterable[str]) -> str:
+    return meanwhile.mark_of({name: facts[name] for name in names})
 
 
 def restore(actor: Principal, script_id: UUID, number: int, base_version: int | None = None, note: str = "") -> Script:

@@ -20,6 +20,11 @@ def marked(mark: str, refusal: Changed | None = None) -> dict[str, Any]:
     return {"seen": mark if refusal else seen() or mark, "meanwhile": _told(refusal) if refusal else ""}
 
 
+def fresh(mark: str) -> dict[str, Any]:
+    """For a form beside the one that was sent: it begins anew."""
+    return {"seen": mark, "meanwhile": ""}
+
+
 def _told(refusal: Changed) -> str:
     when = moment(refusal.at)
     if refusal.by_id is None:

@@ -240,3 +240,61 @@ def test_a_form_without_a_mark_is_taken_as_before(
     author.seen = ""
     assert author.save(kind.values[1]).status_code == 303
     assert kept(app, kind) == kind.values[1]
+
+
+# ---- The settings of a script itself, of which there are no versions. ----
+
+
+@dataclass
+class Setter:
+    browser: Browser
+    page: str
+    form: str
+
+    def __post_init__(self) -> None:
+        action = f'action="{self.page.removesuffix("settings")}{self.form}"'
+        self.seen = mark_in(self.browser.get(self.page).text.partition(action)[2])
+
+    def save(self, **fields: str) -> Any:
+        return self.browser.post(f"{self.page.removesuffix('settings')}{self.form}", **fields, seen=self.seen)
+
+
+@one_database
+def test_who_saves_a_scripts_details_second_is_told_and_may_save_over_it(
+    app: Flask, script: Script, alice: Person, dilnoza: Person, sign_in: SignIn
+) -> None:
+    page = f"/scripts/{script.id}/settings"
+    first, second = Setter(sign_in(dilnoza), page, "settings"), Setter(sign_in(alice), page, "settings")
+    assert first.save(name="Reconcile", description="theirs").status_code == 303
+
+    refused = second.save(name="Reconcile", description="mine")
+
+    assert refused.status_code == 409
+    assert "Dilnoza changed it while you were editing" in refused.text
+    assert "mine</textarea>" in refused.text
+    second.seen = mark_in(refused.text.partition("/settings")[2])
+    assert second.save(name="Reconcile", description="mine").status_code == 303
+    with app.app_context(), as_system(db.session):
+        assert db.session.scalars(select(Script.description)).one() == "mine"
+
+
+@one_database
+def test_a_scripts_details_code_and_retention_stand_in_nobodys_way(
+    app: Flask, acme: Tenant, script: Script, alice: Person, dilnoza: Person, sign_in: SignIn
+) -> None:
+    page = f"/scripts/{script.id}/settings"
+    keeping, naming = Setter(sign_in(dilnoza), page, "retention"), Setter(sign_in(alice), page, "settings")
+    with app.app_context(), as_tenant(db.session, acme.id):
+        scripts.save(alice.principal, script.id, scripts.Changes(source="return 2"))
+    assert keeping.save(max_versions="50", retention_days="400", keep_milestones="y").status_code == 303
+    assert naming.save(name="Reconcile all").status_code == 303
+
+
+@one_database
+def test_a_fault_in_one_card_of_a_scripts_settings_leaves_the_other_its_own_mark(
+    script: Script, alice: Person, sign_in: SignIn
+) -> None:
+    browser, page = sign_in(alice), f"/scripts/{script.id}/settings"
+    keeping, naming = Setter(browser, page, "retention"), Setter(browser, page, "settings")
+    faulty = html.unescape(naming.save(name="").text)
+    assert re.findall(r'name="seen" value="([0-9a-f]+)"', faulty) == [naming.seen, keeping.seen]
