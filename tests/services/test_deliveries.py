@@ -1,6 +1,6 @@
 """What becomes of deliveries that fail: attempts, dead letters, replays. Through the real engine, on both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy.orm import undefer
 from models import DeadLetter, Event, Execution, OutboxEntry, Script, db
 from models.base import utcnow
 from models.tenancy import as_system, as_tenant
-from services import dead_letters, event_log, executions, process, replays, scripts, subscriptions, sweeping
+from services import dead_letters, event_log, executions, replays, scripts, subscriptions, sweeping
 from services.dead_letters import Filters
 from services.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
 from services.events import publish
@@ -19,13 +19,6 @@ from services.identity import Principal
 from services.replays import Outlook
 from services.scripts import Changes
 from tests.conftest import Person
-
-
-@pytest.fixture
-def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
-    yield as_person(alice)
-    db.session.rollback()
-    process.close(app)
 
 
 def subscribed(author: Principal, source: str, **more: object) -> Script:

@@ -17,7 +17,7 @@ from models import AuditEntry, Event, Execution, Script, db
 from models.base import utcnow
 from models.database import reading
 from models.tenancy import as_tenant
-from services import claims, direct, executions, live, process, runnable, scripts, subscriptions
+from services import claims, direct, executions, live, runnable, scripts, subscriptions
 from services.direct import Ran
 from services.errors import Busy, NotFound
 from services.identity import Principal
@@ -27,13 +27,6 @@ from services.queueing import Wanted, columns
 from services.scripts import Changes
 from services.wiring import redis
 from tests.conftest import Person
-
-
-@pytest.fixture
-def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
-    yield as_person(alice)
-    db.session.rollback()
-    process.close(app)
 
 
 def write(author: Principal, source: str, **more: object) -> Script:

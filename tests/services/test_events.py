@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import undefer
 from models import DeadLetter, Event, EventType, Execution, OutboxEntry, Script, db
 from models.tenancy import as_tenant
 from runtime.errors import HostError
-from services import causation, event_log, event_types, process, recording, scripts, subscriptions
+from services import causation, event_log, event_types, recording, scripts, subscriptions
 from services.errors import Forbidden, Invalid
 from services.events import publish, publish_batch, publish_from_run
 from services.granted.facts import RunFacts
@@ -23,13 +23,6 @@ from services.scripts import Changes
 from tests.conftest import Person
 
 TOTAL = {"path": "data.total", "op": "gte", "value": 100}
-
-
-@pytest.fixture
-def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
-    yield as_person(alice)
-    db.session.rollback()
-    process.close(app)
 
 
 @pytest.fixture

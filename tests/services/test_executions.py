@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -16,20 +16,13 @@ from sqlalchemy import select
 from models import AuditEntry, Execution, OutboxEntry, Script, Tenant, db
 from models.base import utcnow
 from models.tenancy import as_tenant
-from services import claims, executions, live, meters, process, queueing, scripts
+from services import claims, executions, live, meters, queueing, scripts
 from services.errors import Conflict, Forbidden, NotFound
 from services.identity import Principal
 from services.parameters import InvalidInput
 from services.queueing import Wanted
 from services.scripts import Changes
 from tests.conftest import Person
-
-
-@pytest.fixture
-def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
-    yield as_person(alice)
-    db.session.rollback()
-    process.close(app)
 
 
 def write(author: Principal, source: str, **more: object) -> Script:

@@ -1,27 +1,18 @@
 """Finding scripts among many, on both databases."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
-import pytest
-from flask import Flask
 from sqlalchemy import func, select
 
 from models import Execution, Schedule, Script, db
 from models.base import utcnow
-from services import process, script_lists, scripts
+from services import script_lists, scripts
 from services.identity import Principal
 from services.script_lists import Filters
 from services.scripts import Changes
 from tests.conftest import Person
-
-
-@pytest.fixture
-def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
-    yield as_person(alice)
-    db.session.rollback()
-    process.close(app)
 
 
 def write(author: Principal, name: str, **more: object) -> Script:

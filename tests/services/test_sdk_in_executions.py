@@ -1,30 +1,21 @@
 """The SDK in runs as they are kept: what their rows, their events and the runs they started hold of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from flask import Flask
 from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from models import AuditEntry, Event, Execution, Script, db
-from services import executions, process, scripts, secrets
+from services import executions, scripts, secrets
 from services.granted.facts import RunFacts
 from services.identity import Principal
 from services.scripts import Changes
-from tests.conftest import Person
 
 VALUE = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
-
-
-@pytest.fixture
-def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
-    yield as_person(alice)
-    db.session.rollback()
-    process.close(app)
 
 
 @pytest.fixture

@@ -1,29 +1,19 @@
 """Slots whose process died before it freed them, or that Redis kept while nobody reached it."""
 
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from jobs import tasks
 from models import Execution, Script, db
 from models.tenancy import as_system
-from services import batch, executions, process, scripts, stale_slots, subscriptions
+from services import batch, executions, scripts, stale_slots, subscriptions
 from services.events import publish
 from services.identity import Principal
 from services.policies import concurrency
 from services.scripts import Changes
 from services.wiring import redis
-from tests.conftest import Person
-
-
-@pytest.fixture
-def author(app: Flask, alice: Person, as_person: Callable[[Person], Principal]) -> Iterator[Principal]:
-    yield as_person(alice)
-    db.session.rollback()
-    process.close(app)
 
 
 @pytest.fixture
