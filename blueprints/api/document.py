@@ -25,7 +25,7 @@ _INTRODUCTION = """Programs come with `Authorization: Bearer TOKEN`. A token can
 each operation names the permission it needs. Errors are problem documents (RFC 9457) with a `code` of ours. Lists come in
 pages: `next_cursor` of one is `cursor` of the next."""
 HEADERS = {
-    "ETag": ("the state that If-Match speaks of", {"type": "string"}),
+    "ETag": ("the state that If-Match and If-None-Match speak of", {"type": "string"}),
     "Location": ("where the new thing is", {"type": "string"}),
     "Retry-After": ("seconds", {"type": "integer"}),
     "WWW-Authenticate": ("how to come in", {"type": "string"}),
@@ -62,6 +62,11 @@ class Operation:
     permissions: tuple[str, ...]
     arguments: Mapping[str, Any]
     contract: Contract
+
+    @property
+    def may_be_known(self) -> bool:
+        """If-None-Match is honoured."""
+        return self.method == "get" and self.contract.tagged
 
     @property
     def refuses(self) -> list[int]:
@@ -135,6 +140,7 @@ def _operation(one: Operation) -> dict[str, Any]:
         "description": " ".join(filter(None, (one.more, _needs(one)))),
         "security": [{"token": list(one.permissions)}], "parameters": _parameters(one),
         "responses": {str(status): _success(one, status) for status in one.contract.gives}
+        | ({"304": _UNCHANGED} if one.may_be_known else {})
         | {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in one.refuses},
     }  # fmt: skip
     if takes := one.contract.takes:
@@ -149,6 +155,10 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
     found = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in one.arguments.items()]
     found += [{"name": asked.name, "in": "query", "schema": asked.schema, "description": str(asked.text)}
               for asked in one.contract.asks]  # fmt: skip
+    if one.may_be_known:
+        found.append(
+            _header("If-None-Match", text(), "ETags: answers 304, without a body, if it is as one of them says")
+        )
     if one.contract.conditional:
         found.append(_header("If-Match", text(), "an ETag: refuses (412) to change what has been changed since"))
     if one.method == "post":
@@ -179,6 +189,9 @@ def _refusal(status: int) -> dict[str, Any]:
 
 def _headers(names: Any) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+_UNCHANGED = {"description": "as one of the tags in If-None-Match says", "headers": _headers(["ETag"])}
 
 
 def _name(status: int) -> str:

@@ -1,6 +1,6 @@
 """How every route of the API speaks: JSON objects in and out, bearer tokens only, pages by cursor, changes under a tag."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, request
@@ -12,6 +12,7 @@ from blueprints.guard import actor
 from blueprints.security import csrf
 from services import throttle
 from services.errors import Invalid
+from services.meanwhile import mark_of
 from services.paging import Page
 from services.wiring import settings
 
@@ -77,7 +78,15 @@ def answer(value: dict[str, Any], status: int = 200, location: str = "", tag: st
         response.headers["Location"] = location
     if tag:
         response.set_etag(tag)
+        _leave_out_what_is_known(response, tag)
     return response
+
+
+def _leave_out_what_is_known(response: Response, tag: str) -> None:
+    """If-None-Match: who has the answer already, under that very tag, is told only that it still stands."""
+    if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(tag):
+        response.status_code = 304
+        response.set_data(b"")
 
 
 def gone() -> Response:
@@ -92,6 +101,16 @@ def refuse_unless_matched(current_tag: Callable[[], str]) -> None:
     """If-Match: what is to be changed must still be as its reader saw it. `current_tag` sees to it that it stays so."""
     if "If-Match" not in request.headers:
         return
-    wanted = request.if_match
-    if not (wanted.star_tag or wanted.contains(current_tag())):
+    wanted, set_by_people = request.if_match, _set_by_people(current_tag())
+    if not (wanted.star_tag or any(_set_by_people(tag) == set_by_people for tag in wanted)):
         abort(412)
+
+
+def tag_of(set_by_people: Mapping[str, Any], changing_by_itself: Mapping[str, Any]) -> str:
+    """Of an answer with members that change without anybody changing them: If-None-Match is about all of it, but who saves
+    with If-Match only wants to undo nobody's work."""
+    return f"{mark_of(set_by_people)}.{mark_of(changing_by_itself)[:8]}"
+
+
+def _set_by_people(tag: str) -> str:
+    return tag.partition(".")[0]

@@ -7,13 +7,12 @@ from flask import Response, url_for
 from flask_babel import lazy_gettext as _l
 
 from blueprints.api.contract import contract
-from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched
+from blueprints.api.protocol import answer, api_blueprint, body, gone, listing, query, refuse_unless_matched, tag_of
 from blueprints.api.schemas import PAGED, SCHEDULE_MEMBERS, ref, takes
 from blueprints.api.shapes import when
 from blueprints.guard import actor, requires
 from models.schedule import Schedule
 from services import schedules, scripts, triggers
-from services.meanwhile import mark_of
 from services.schedules import Changes
 
 bp = api_blueprint("schedules")
@@ -85,8 +84,8 @@ def _shape(row: Schedule) -> dict[str, Any]:
 
 
 def _tag(row: Schedule) -> str:
-    """Of what people set: when it runs next changes by itself."""
-    return mark_of({name: value for name, value in _shape(row).items() if name != "next_run_at"})
+    shape = _shape(row)
+    return tag_of(shape, {"next_run_at": shape.pop("next_run_at")})
 
 
 def _held_tag(script_id: UUID, row_id: UUID) -> str:

@@ -178,6 +178,18 @@ def test_a_refused_parameter_says_what_it_may_be(api: Program, query: str, field
     assert error["field"] == field and said in error["message"]
 
 
+def test_where_a_tag_is_given_the_document_says_that_it_may_be_known(app: Flask) -> None:
+    paths = app.test_client().get("/api/v1/openapi.json").json["paths"]
+    reads = {path: methods["get"] for path, methods in paths.items() if "get" in methods}
+    tagged = {path for path, one in reads.items() if "ETag" in one["responses"]["200"].get("headers", {})}
+
+    assert len(tagged) == 4
+    assert {path for path, one in reads.items() if "304" in one["responses"]} == tagged
+    assert {path for path, one in reads.items()
+            if "If-None-Match" in [asked["name"] for asked in one["parameters"]]} == tagged  # fmt: skip
+    assert all("content" not in reads[path]["responses"]["304"] for path in tagged)
+
+
 def test_what_is_no_json_or_too_much_of_it_is_refused(api: Program) -> None:
     def send(data: bytes, kind: str) -> Any:
         return api._client.post("/api/v1/scripts", data=data, headers=api._headers | {"Content-Type": kind})

@@ -21,6 +21,7 @@ request-timeout = 60.0  # a machine that is busy with other tests
 
 [parameters]
 "header.If-Match" = "*"  # drawn ones would never match, and nothing behind them would be tried
+"header.If-None-Match" = '"another"'
 
 [generation]
 max-examples = {examples}

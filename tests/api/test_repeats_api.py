@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from models import Execution, KvEntry, Script, db
+from models import Execution, KvEntry, Schedule, Script, db
 from models.base import utcnow
 from models.tenancy import as_system
 from services import executions, idempotency, once
@@ -126,13 +126,14 @@ def test_an_answer_that_was_lost_is_not_made_twice(app: Flask, api: Program) -> 
 
 
 class TestTags:
-    @pytest.fixture(params=["script", "subscription", "schedule"])
+    @pytest.fixture(params=["script", "subscription", "schedule", "endpoint"])
     def thing(self, request: pytest.FixtureRequest, api: Program, script: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         at = f"/scripts/{script['id']}"
         if request.param == "script":
             return at, {"description": "new"}
         kind, given = {"subscription": ("subscriptions", {"event_type": "a.b"}),
-                       "schedule": ("schedules", {"cron": "@daily"})}[request.param]  # fmt: skip
+                       "schedule": ("schedules", {"cron": "@daily"}),
+                       "endpoint": ("endpoints", {"path": "orders"})}[request.param]  # fmt: skip
         return f"{at}/{kind}/{api.post(f'{at}/{kind}', given).json['id']}", {"enabled": False}
 
     def test_a_change_under_the_tag_just_read_is_made(self, api: Program, thing: tuple[str, Any]) -> None:
@@ -160,3 +161,49 @@ class TestTags:
         assert api.call("PATCH", path, change, **{"If-Match": "*"}).status_code == 200
         assert api.call("DELETE", path, None, **{"If-Match": "*"}).status_code == 204
         assert api.call("PATCH", path, change, **{"If-Match": "*"}).status_code == 404
+
+    @pytest.mark.parametrize(
+        "known", ["{}", "W/{}", '"other", W/"more",{}', "*"], ids=["strong", "weak", "list", "any"]
+    )
+    def test_what_its_reader_knows_is_not_sent_again(self, api: Program, thing: tuple[str, Any], known: str) -> None:
+        path, change = thing
+        tag = api.get(path).headers["ETag"]
+        asked = {"If-None-Match": known.format(tag)}
+
+        for method in ("GET", "HEAD"):
+            answer = api.call(method, path, **asked)
+            assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
+            assert not {"Content-Type", "Content-Length"} & set(answer.headers.keys())
+        api.patch(path, change)
+        assert api.call("GET", path, **asked).status_code == (304 if known == "*" else 200)
+
+    @pytest.mark.parametrize("unknown", ['"other"', "W/nonsense", "", ",", '"'])
+    def test_what_its_reader_does_not_know_is_sent(self, api: Program, thing: tuple[str, Any], unknown: str) -> None:
+        answer = api.call("GET", thing[0], **{"If-None-Match": unknown})
+        assert (answer.status_code, answer.json) == (200, api.get(thing[0]).json)
+
+    def test_a_stranger_learns_nothing_by_any_tag(
+        self, api: Program, thing: tuple[str, Any], program: Callable[..., Program], charlie: Person
+    ) -> None:
+        for tag in ("*", api.get(thing[0]).headers["ETag"]):
+            assert program(charlie).call("GET", thing[0], **{"If-None-Match": tag}).status_code == 404
+
+    def test_a_write_is_done_whatever_its_sender_knows(self, api: Program, thing: tuple[str, Any]) -> None:
+        path, change = thing
+        assert api.call("PATCH", path, change, **{"If-None-Match": "*"}).status_code == 200
+
+
+def test_a_schedule_that_ran_is_sent_again_and_may_be_changed_under_the_tag_of_before(
+    app: Flask, api: Program, script: dict[str, Any]
+) -> None:
+    """Its next time moved by itself: the answer is another, and nobody's work would be undone."""
+    path = f"/scripts/{script['id']}/schedules/"
+    path += api.post(path[:-1], {"cron": "@daily"}).json["id"]
+    tag = api.get(path).headers["ETag"]
+    with app.app_context(), as_system(db.session):
+        db.session.execute(update(Schedule).values(next_run_at=utcnow() + timedelta(minutes=1)))
+        db.session.commit()
+
+    assert api.call("GET", path, **{"If-None-Match": tag}).status_code == 200
+    assert api.call("PATCH", path, {"misfire": "skip"}, **{"If-Match": tag}).status_code == 200
+    assert api.call("PATCH", path, {"misfire": "once"}, **{"If-Match": tag}).status_code == 412
