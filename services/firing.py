@@ -13,20 +13,17 @@ from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfoNotFoundError
 
-from sqlalchemy import Select, Table, bindparam, delete, exists, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, Table, bindparam, delete, exists, literal_column, select, update
 
 from models.base import db, utcnow
-from models.event import OutboxEntry
 from models.execution import Execution
 from models.ids import uuid7
 from models.schedule import Occurrence, Schedule
 from models.script import Script
 from models.tenancy import as_system, system_reading
 from models.tenant import Tenant
-from services import meters, schedule_times
+from services import meters, schedule_times, slot_rows
 from services.cron.parse import CronError
-from services.queueing import Wanted, columns
 from services.slot_verdicts import Due, Verdict, judge, standing_reason
 
 log = logging.getLogger(__name__)
@@ -41,7 +38,6 @@ SPREAD_S = 0.03
 _OPEN = Execution.status.in_(bindparam("open", ("queued", "running"), expanding=True, literal_execute=True))
 _WAITING = (Occurrence.outcome == literal_column("'ran'")) & Occurrence.execution_id.is_(None)
 
-_RUN, _ENTRY = insert(cast(Table, Execution.__table__)), insert(cast(Table, OutboxEntry.__table__))
 # Built once and on the table itself: a thousand claims in a second are the hottest thing the scheduler does.
 _ROWS = cast(Table, Schedule.__table__)
 _CLAIM = (
@@ -95,7 +91,7 @@ def _fire_batch(now: datetime) -> int:
         # Somebody was quicker with one of them, so none of it counts; one by one the others are ours.
         db.session.rollback()
         plans = [plan for plan in _plans(now) if _claim([plan])]
-    started = _write(plans)
+    started = slot_rows.write([(plan.due, verdict) for plan in plans for verdict in plan.verdicts])
     db.session.commit()
     for late_by in started:
         meters.observe("scheduler_lag_seconds", (utcnow() - late_by).total_seconds())
@@ -146,49 +142,6 @@ def _claim(plans: Sequence[_Plan]) -> bool:
     return bool(changed.rowcount == len(plans))  # type: ignore[attr-defined]
 
 
-def _write(plans: Sequence[_Plan]) -> list[datetime]:
-    """The ledger, then runs for those rows that are new: a slot has one row, whatever moved since (a clock that was set
-    back, a spread that was changed). Answers when each run should have begun."""
-    told = [(plan.due, verdict, uuid7()) for plan in plans for verdict in plan.verdicts]
-    new = _record([
-        {"tenant_id": due.schedule.tenant_id, "schedule_id": due.schedule.id, "due_at": verdict.slot, "id": uuid7(),
-         "outcome": "skipped" if verdict.reason else "ran", "reason": verdict.reason,
-         "execution_id": run_id if verdict.runs_now else None}
-        for due, verdict, run_id in told
-    ])  # fmt: skip
-    fresh = [item for item in told if (item[0].schedule.id, item[1].slot) in new]
-    for _due, verdict, _run_id in fresh:
-        meters.count("occurrences_total", outcome=verdict.reason or "ran")
-    starting = [item for item in fresh if item[1].runs_now]
-    _hand_over([_run_of(due.schedule, due.script, run_id) for due, _verdict, run_id in starting])
-    return [verdict.slot + schedule_times.delay(due.schedule) for due, verdict, _run_id in starting]
-
-
-def _record(rows: Sequence[dict[str, Any]]) -> set[tuple[UUID, datetime]]:
-    """Answers which of them were not there yet."""
-    if not rows:
-        return set()
-    upsert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    added = db.session.execute(
-        upsert(Occurrence).on_conflict_do_nothing().returning(Occurrence.schedule_id, Occurrence.due_at), list(rows)
-    )
-    return {(schedule_id, due_at) for schedule_id, due_at in added}
-
-
-def _run_of(schedule: Schedule, script: Script, run_id: UUID) -> dict[str, Any]:
-    return columns(script, Wanted(
-        trigger="cron", triggered_by="system", input=schedule.input, trigger_id=schedule.id, label=schedule.cron,
-    )) | {"id": run_id, "tenant_id": schedule.tenant_id}  # fmt: skip
-
-
-def _hand_over(runs: Sequence[dict[str, Any]]) -> None:
-    """As rows of Core: nothing here looks at them again, and hundreds are due at the same minute."""
-    if runs:
-        connection = db.session.connection()
-        connection.execute(_RUN, runs)
-        connection.execute(_ENTRY, [{"tenant_id": run["tenant_id"], "execution_id": run["id"]} for run in runs])
-
-
 # ---- one waiting behind the last run
 
 
@@ -228,7 +181,7 @@ def release_waiting() -> int:
         ).all()  # fmt: skip
         released = (_release(waiting, Due(*due)) for waiting, *due in rows)  # type: ignore[arg-type]
         runs = [run for run in released if run]
-        _hand_over(runs)
+        slot_rows.hand_over(runs)
         db.session.commit()
         return len(runs)
 
@@ -238,7 +191,7 @@ def _release(waiting: Occurrence, due: Due) -> dict[str, Any] | None:
         waiting.outcome, waiting.reason = "skipped", reason
         return None
     waiting.execution_id = uuid7()
-    return _run_of(due.schedule, due.script, waiting.execution_id)
+    return slot_rows.run_of(due.schedule, due.script, waiting.execution_id)
 
 
 # ---- housekeeping

@@ -214,9 +214,10 @@ def script_facts(script: Script) -> dict[str, Any]:
 
 
 def _locked(script_id: UUID) -> Script:
-    """The row, held until the transaction ends: two savers come one after the other."""
+    """The row, held until the transaction ends: two savers come one after the other. New runs of it keep nobody waiting, and
+    wait for nobody: a scheduler that starts one holds its schedule, which this saver may be about to change."""
     script = db.session.scalar(
-        Script.alive().where(Script.id == script_id).options(undefer(Script.source)).with_for_update()
+        Script.alive().where(Script.id == script_id).options(undefer(Script.source)).with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )  # fmt: skip
     if script is None:

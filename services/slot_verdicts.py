@@ -39,7 +39,16 @@ def judge(due: Due, slots: Sequence[Slot], now: datetime, *, is_going: bool, has
     found = [Verdict(slot.at, reason) for slot, reason in _missed(due, slots, now)]
     if len(found) < len(slots):
         found.append(_newest(schedule, slots[-1], is_going=is_going, has_waiting=has_waiting))
-    return [*found, *(Verdict(shown, "clock_change") for shown in _second_showings(schedule, slots))]
+    return [*found, *_second_showings(schedule, slots)]
+
+
+def let_go(due: Due, slots: Sequence[Slot], now: datetime, *, paused: bool) -> list[Verdict]:
+    """None of them runs, for the schedule was paused, or its days were changed, before anybody saw that they were due."""
+
+    def reason(slot: Slot) -> str:
+        return standing_reason(due) or ("paused" if paused and not _is_late(due.schedule, slot, now) else "misfire")
+
+    return [*(Verdict(slot.at, reason(slot)) for slot in slots), *_second_showings(due.schedule, slots)]
 
 
 def _missed(due: Due, slots: Sequence[Slot], now: datetime) -> Iterator[tuple[Slot, str]]:
@@ -51,9 +60,12 @@ def _missed(due: Due, slots: Sequence[Slot], now: datetime) -> Iterator[tuple[Sl
         return
     # One run stands for all the missed ones, or they are let go.
     yield from ((slot, "misfire" if schedule.misfire == "skip" else "down") for slot in slots[:-1])
-    is_late = slots[-1].at + schedule_times.delay(schedule) < now - GRACE
-    if is_late and schedule.misfire == "skip":
+    if schedule.misfire == "skip" and _is_late(schedule, slots[-1], now):
         yield slots[-1], "misfire"
+
+
+def _is_late(schedule: Schedule, slot: Slot, now: datetime) -> bool:
+    return slot.at + schedule_times.delay(schedule) < now - GRACE
 
 
 def standing_reason(due: Due) -> str:
@@ -70,10 +82,10 @@ def _newest(schedule: Schedule, slot: Slot, *, is_going: bool, has_waiting: bool
     return Verdict(slot.at, "overlap")
 
 
-def _second_showings(schedule: Schedule, slots: Sequence[Slot]) -> list[datetime]:
-    """A time that the clock shows twice ran the first time; the ledger says so of the second."""
+def _second_showings(schedule: Schedule, slots: Sequence[Slot]) -> list[Verdict]:
+    """A time that the clock shows twice came due the first time; the ledger says so of the second."""
     expression = parse(schedule.cron)
     if not isinstance(expression, Cron) or expression.all_day_long:
         return []
     zone = ZoneInfo(schedule.timezone)
-    return [slot.wall.replace(tzinfo=zone, fold=1) for slot in slots if slot.mark == REPEAT]
+    return [Verdict(slot.wall.replace(tzinfo=zone, fold=1), "clock_change") for slot in slots if slot.mark == REPEAT]
