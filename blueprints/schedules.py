@@ -12,7 +12,7 @@ from blueprints.forms.meanwhile import marked, seen
 from blueprints.forms.parameters import entered_input, messages
 from blueprints.forms.schedules import ScheduleForm, days_of
 from blueprints.guard import actor, requires
-from blueprints.htmx import redirect_to, render, toast
+from blueprints.htmx import redirect_to, render, toast, wants_fragment
 from blueprints.languages import timezone
 from blueprints.neighbours import neighbours
 from models.schedule import Schedule
@@ -62,6 +62,8 @@ def create(script_id: UUID) -> AnyResponse | tuple[str, int]:
 @bp.get("/schedules/<uuid:schedule_id>")
 @requires("scripts.read")
 def show(schedule_id: UUID) -> str:
+    if wants_fragment():  # from page to page of the ledger, while the form keeps what was typed
+        return ledger(schedule_id)
     schedule = schedules.get(actor(), schedule_id)
     data = {name: getattr(schedule, name) for name in ("cron", "timezone", "overlap", "misfire", "jitter_seconds")}
     form = ScheduleForm(formdata=None, data=data | days_of(schedule))
@@ -154,5 +156,9 @@ def _editor(
 
 
 def _past(schedule: Schedule) -> dict[str, Any]:
-    entries = schedules.ledger(actor(), schedule.id)
-    return {"schedule": schedule, "entries": entries, "rhythm": schedules.rhythm(schedule, entries)}
+    entries, cursor = schedules.ledger(actor(), schedule.id), request.args.get("cursor", "")
+    page = schedules.ledger_page(actor(), schedule.id, cursor)
+    return {
+        "schedule": schedule, "entries": entries, "rhythm": schedules.rhythm(schedule, entries), "told": page.rows,
+        "cursor": cursor, **neighbours(page, "schedules.show", schedule_id=schedule.id, _anchor="ledger"),
+    }  # fmt: skip

@@ -14,6 +14,7 @@ from models.execution import Execution
 from models.schedule import Occurrence, Schedule
 from services.cron.parse import Every, parse
 from services.cron.times import slots
+from services.paging import Page, keyset
 
 _WORTH_SAYING = 1.1  # one time in many that was skipped is no other rhythm
 
@@ -39,6 +40,19 @@ def entries(schedule_id: UUID, limit: int) -> list[Entry]:
         .limit(limit)
     )
     return [_entry(*row) for row in rows]
+
+
+def page(schedule_id: UUID, cursor: str, limit: int) -> Page[Entry]:
+    """All of them, newest first."""
+    of_schedule = select(Occurrence).where(Occurrence.schedule_id == schedule_id)
+    found = keyset(of_schedule, Occurrence.due_at, Occurrence.id, cursor, limit)
+    runs = select(Execution.id, Execution.status, Execution.error_code, Execution.run_ms).where(
+        Execution.id.in_([slot.execution_id for slot in found.rows if slot.execution_id])
+    )
+    ends = {run.id: (run.status, run.error_code, run.run_ms) for run in db.session.execute(runs)}
+    gone = None, None, None
+    rows = [_entry(slot, *(ends.get(slot.execution_id, gone) if slot.execution_id else gone)) for slot in found.rows]
+    return Page(rows, found.next_cursor, found.newer_cursor)
 
 
 def _entry(slot: Occurrence, status: str | None, error_code: str | None, run_ms: int | None) -> Entry:

@@ -50,6 +50,7 @@ __all__ = [
     "fire_due",
     "get",
     "ledger",
+    "ledger_page",
     "listed",
     "mark",
     "page",
@@ -65,6 +66,7 @@ __all__ = [
 MOST_PER_SCRIPT = 50
 MAX_INPUT_BYTES = 256 * KIB
 LEDGER_LENGTH = 60
+LEDGER_PAGE = 10
 PREVIEW_LENGTH = 10
 A_YEAR = timedelta(days=365)
 _STEERS = ("cron", "timezone", "jitter_seconds", "starts_at", "ends_at", "enabled")
@@ -281,6 +283,12 @@ def ledger(actor: Principal, schedule_id: UUID, limit: int = LEDGER_LENGTH) -> l
     """What became of the last slots, newest first."""
     get(actor, schedule_id)
     return occurrences.entries(schedule_id, limit)
+
+
+def ledger_page(actor: Principal, schedule_id: UUID, cursor: str = "", limit: int = LEDGER_PAGE) -> Page[Entry]:
+    """What became of all slots that are still told of."""
+    get(actor, schedule_id)
+    return occurrences.page(schedule_id, cursor, limit)
 
 
 def recent(actor: Principal, rows: Iterable[Schedule], limit: int = 20) -> dict[UUID, list[Entry]]:

@@ -317,6 +317,73 @@ def test_the_ledger_says_what_became_of_each_time(app, acme, script, schedule, a
     assert "0 ran, 7 skipped, 1 failed" in page
 
 
+def test_the_ledger_is_read_page_by_page_to_its_end_and_back(app, acme, script, schedule, alice, sign_in):
+    due = utcnow().replace(hour=12, minute=0, second=0, microsecond=0)
+    days = [f"{due - timedelta(days=day):%Y-%m-%d}" for day in range(1, 26)]
+    with app.app_context(), as_tenant(db.session, acme.id):
+        run = Execution(script_id=script.id, version_number=1, status="failed", trigger="cron", error_code="TIMEOUT")
+        db.session.add(run)
+        db.session.flush()
+        for day in range(1, 26):
+            how = (
+                {"outcome": "skipped", "reason": "overlap"} if day < 25 else {"outcome": "ran", "execution_id": run.id}
+            )
+            db.session.add(Occurrence(schedule_id=schedule.id, due_at=due - timedelta(days=day), **how))
+        db.session.commit()
+    browser, here = sign_in(alice), f"/schedules/{schedule.id}"
+
+    pages = [browser.get(here).text]
+    while older := leads(pages[-1], "next"):
+        assert older.startswith(f"{here}?cursor=") and older.endswith("#ledger")
+        pages.append(browser.get(older).text)
+        part = browser.get(older, headers={"HX-Request": "true"}).text
+        assert part.startswith('<section class="card" id="ledger"') and told(part) == told(pages[-1])
+        poll = re.search(r'hx-get="([^"]+)" hx-trigger="every', part)[1]
+        assert told(browser.get(poll).text) == told(part), "what is looked at stays when it is asked for anew"
+    assert [day for page in pages for day in told(page)] == days
+    assert "TIMEOUT" in pages[2] and "TIMEOUT" not in pages[1] and "24 skipped" in pages[2]
+    back = browser.get(leads(pages[2], "prev")).text
+    assert told(back) == told(pages[1])
+    first = browser.get(leads(back, "prev")).text
+    assert told(first) == told(pages[0]) and leads(first, "prev") is None
+
+
+def told(page: str) -> list[str]:
+    """The days of the list below the strip."""
+    return re.findall(
+        r'datetime="(\d{4}-\d\d-\d\d)', page.partition('<ol class="list list-ruled ledger">')[2].partition("</ol>")[0]
+    )
+
+
+def leads(page: str, way: str) -> str | None:
+    found = re.search(rf'href="([^"]+)" rel="{way}"', page)
+    return found[1].replace("&amp;", "&") if found else None
+
+
+def test_a_page_of_the_ledger_that_is_none_is_refused_and_a_strangers_opens_nothing(
+    app, schedule, alice, charlie, sign_in
+):
+    here = f"/schedules/{schedule.id}"
+    assert [sign_in(alice).get(f"{page}?cursor=nonsense").status_code for page in (here, f"{here}/ledger")] == [
+        422,
+        422,
+    ]
+    assert sign_in(charlie).get(f"{here}?cursor=", headers={"HX-Request": "true"}).status_code == 404
+
+
+def test_what_was_due_when_it_was_paused_is_in_strip_and_ledger(app, acme, schedule, alice, sign_in):
+    with app.app_context(), as_tenant(db.session, acme.id):
+        schedules.update(alice.principal, schedule.id, Changes(cron="* * * * *"))
+        db.session.get_one(Schedule, schedule.id).next_run_at = utcnow().replace(second=0, microsecond=0)
+        db.session.commit()
+    browser, here = sign_in(alice), f"/schedules/{schedule.id}"
+    browser.post(f"{here}/enabled", {"enabled": "0"})
+
+    page = browser.get(here).text
+    assert "0 ran, 1 skipped, 0 failed" in page and len(told(page)) == 1
+    assert page.count("the schedule was paused") == 2
+
+
 def test_the_ledger_counts_no_run_that_still_waits(app, acme, schedule, alice, sign_in):
     with app.app_context(), as_tenant(db.session, acme.id):
         db.session.add(Occurrence(schedule_id=schedule.id, due_at=utcnow() - timedelta(minutes=1), outcome="ran"))
