@@ -206,7 +206,9 @@ def test_the_field_that_cannot_be_saved_is_marked(world: World, alice: Person, s
     assert "aria-invalid" not in looked_at
     assert re.findall(r'name="([^"]+)"[^>]*aria-invalid="true"', saved) == ["n.1.1.value"]
     assert "The pattern at condition 2.2 is not one" in saved and "any[" not in saved
-    assert 'aria-label="Condition 2.2"' in saved and ">2.2</span>" in saved
+    assert ">2.2</span>" in saved
+    at_its_line = saved.partition('aria-label="Condition 2.2"')[2].partition("filter-actions")[0]
+    assert 'id="filter-error"' in at_its_line and saved.count('id="filter-error"') == 1
 
 
 def test_an_unfinished_filter_goes_to_json_and_back(world: World, alice: Person, sign_in: SignIn) -> None:
@@ -240,10 +242,20 @@ def test_a_subscription_is_paused_and_deleted(world: World, alice: Person, sign_
     browser, address = sign_in(alice), f"/subscriptions/{world.subscription.id}"
     browser.get("/profile")
     paused = browser.post(f"{address}/enabled", enabled="", headers={"HX-Request": "true"})
-    assert 'data-status="disabled"' in paused.text
+    assert 'data-status="disabled"' in paused.text and "Paused" in paused.text
+    for path in ("/subscriptions", address, f"/events/{world.events[0]}"):
+        assert "Paused" in browser.get(path).text, path
     browser.get("/profile")
     assert browser.post(f"{address}/delete").status_code == 303
     assert browser.get(address).status_code == 404
+
+
+def test_a_group_of_dead_letters_says_in_words_where_it_failed(world: World, alice: Person, sign_in: SignIn) -> None:
+    browser = sign_in(alice)
+    assert "top level, line 1, column 2</span>" in browser.get("/dead-letters").text
+    browser.get("/profile")
+    browser.post("/preferences/language", language="ru")
+    assert "строка 1, столбец 2</span>" in browser.get("/dead-letters").text
 
 
 def test_a_test_event_is_sent_and_shown(world: World, alice: Person, sign_in: SignIn) -> None:
