@@ -25,8 +25,8 @@ from models.tenancy import as_tenant, system_transaction
 from models.tenant import Tenant
 from services import calls, pinned
 from services.calls import Call
-from services.claims import holder
 from services.filter_index import patterns
+from services.holders import holder
 from services.limits import effective
 from services.pinned import Version
 from services.wiring import settings

@@ -3,26 +3,17 @@
 A holder's name and a lease make them safe: whoever lost the row, because its lease ran out, can no longer write to it.
 """
 
-import os
-import socket
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Update, select, update
 
 from models.base import db, utcnow
 from models.execution import Execution
 from models.tenancy import as_system
-
-_HOST = socket.gethostname()[:20]
-_BOOT = uuid4().hex[:12]
-
-
-def holder() -> str:
-    """This process, and no other that ever was."""
-    return f"{_HOST}:{os.getpid()}:{_BOOT}"
+from services.holders import holder
 
 
 def claim(execution_id: UUID, lease_s: int) -> UUID | None:

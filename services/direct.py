@@ -17,12 +17,12 @@ from models.base import db, utcnow
 from models.database import writing
 from models.ids import uuid7
 from models.tenancy import as_tenant
-from services import outcomes, performing, pinned
+from services import outcomes, performing, pinned, stale_slots
 from services.batch import Ended
 from services.calls import Call, Caller
-from services.claims import holder
 from services.errors import Busy, NotFound
 from services.hands import hands
+from services.holders import holder
 from services.identity import Principal
 from services.ledger import Begun, ledger
 from services.limits import effective
@@ -103,6 +103,7 @@ def _turn(call: Call, until: float) -> Iterator[None]:
 
 def _place(call: Call, until: float) -> Place:
     while isinstance(found := places().take(call), str):
+        stale_slots.free(call)
         if time.monotonic() + LOOK_AGAIN_S > until:
             raise Busy(found)
         time.sleep(LOOK_AGAIN_S)

@@ -15,7 +15,7 @@ from flask import Flask
 from redis import Redis
 
 from services.calls import Call
-from services.claims import holder
+from services.holders import holder
 from services.per_process import have, this_app
 from services.policies import concurrency
 

@@ -1,10 +1,11 @@
-"""Slots that nobody freed although their runs are over: the process died between the two, or Redis was away just then.
+"""Slots that nobody freed although their runs are over: the process died, or Redis was away just then.
 
 Looked for when there seem to be none left, so that a crash costs seconds and not the longest time a run might have taken.
 """
 
 import logging
 import time
+from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -14,8 +15,8 @@ from models.base import db
 from models.execution import Execution
 from models.tenancy import system_reading
 from services.calls import Call
+from services.holders import is_gone
 from services.policies import concurrency
-from services.wiring import redis
 
 log = logging.getLogger(__name__)
 
@@ -23,34 +24,46 @@ LOOK_EVERY_S = 2.0
 MOST_KNOWN = 10_000
 
 _RUNS = Execution.__table__
-_ENDED = select(_RUNS.c.tenant_id, _RUNS.c.script_id, _RUNS.c.id).where(
-    _RUNS.c.id.in_(bindparam("runs", expanding=True)), _RUNS.c.status != "running"
+_ROWS = select(_RUNS.c.id, _RUNS.c.tenant_id, _RUNS.c.script_id, _RUNS.c.status, _RUNS.c.leased_by).where(
+    _RUNS.c.id.in_(bindparam("runs", expanding=True))
 )
 _looked_at: dict[UUID, float] = {}  # by script
 
 
 def free(call: Call) -> None:
-    """A run's slot is taken after its row says that it is running: a row that says so no longer needs none."""
     if not _is_time(call.script_id):
         return
-    names = concurrency.held(call.tenant_id, call.script_id)
-    runs = [run_id for name in names if (run_id := _run_of(name))]
+    held = concurrency.held(call.tenant_id, call.script_id)
+    runs = {run_id: ends for name, ends in held.items() if (run_id := _run_of(name))}
     try:
-        with system_reading(db.engine) as connection:
-            ended = connection.execute(_ENDED, {"runs": runs}).all()
+        stale = _of_runs(runs) if runs else []
     except SQLAlchemyError:
         log.exception("slots that nobody freed are looked for again later")
         return
-    if ended:
-        concurrency.free([(tenant_id, script_id, str(run_id)) for tenant_id, script_id, run_id in ended], redis())
+    stale += [(call.tenant_id, call.script_id, name, ends) for name, ends in held.items() if _is_of_the_dead(name)]
+    concurrency.free_as_seen(stale)
+
+
+def _of_runs(runs: Mapping[UUID, float]) -> list[tuple[UUID, UUID, str, float]]:
+    """A run's slot is taken after its row says that it is running: a row that says so no longer needs none, nor does one
+    whose process is gone."""
+    with system_reading(db.engine) as connection:
+        rows = connection.execute(_ROWS, {"runs": list(runs)}).all()
+    over = [row for row in rows if row.status != "running" or is_gone(row.leased_by)]
+    return [(row.tenant_id, row.script_id, str(row.id), runs[row.id]) for row in over]
 
 
 def _run_of(name: str) -> UUID | None:
-    """Other names are those of processes; see services/places.py."""
     try:
         return UUID(name)
     except ValueError:
         return None
+
+
+def _is_of_the_dead(name: str) -> bool:
+    """Of a process that kept it for its runs; see services/places.py."""
+    holder, slash, _which = name.partition("/")
+    return bool(slash) and is_gone(holder)
 
 
 def _is_time(script_id: UUID) -> bool:

@@ -37,6 +37,14 @@ end
 return 0
 """
 
+# Only as they were seen: whoever took one again meanwhile, under the same name, keeps it.
+_FREE_AS_SEEN = """
+for i = 1, #KEYS do
+  local ends = redis.call('ZSCORE', KEYS[i], ARGV[2 * i - 1])
+  if ends and tonumber(ends) == tonumber(ARGV[2 * i]) then redis.call('ZREM', KEYS[i], ARGV[2 * i - 1]) end
+end
+"""
+
 
 def concurrency(run: Callable[[Call], Outcome], call: Call) -> Outcome:
     if call.holds_slots:
@@ -53,7 +61,7 @@ def concurrency(run: Callable[[Call], Outcome], call: Call) -> Outcome:
 def take(calls: Sequence[Call]) -> list[str]:
     """Slots for each, in one round trip: "" where it has them now, else whose are all taken: script or tenant."""
     try:
-        script = _script(redis())
+        script = _script(redis(), _TAKE)
         if len(calls) == 1:
             answers = [script(keys=_keys(calls[0].tenant_id, calls[0].script_id), args=_args(calls[0]))]
         else:
@@ -68,16 +76,16 @@ def take(calls: Sequence[Call]) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _script(connection: "Redis") -> Script:
+def _script(connection: "Redis", text: str) -> Script:
     """Its digest is made once a connection, not once a run."""
-    return connection.register_script(_TAKE)
+    return connection.register_script(text)
 
 
 def take_as(call: Call, name: str, ends: float) -> str:
     """One slot under a name that is not the run's; see services/places.py."""
     try:
         arguments: list[Any] = [time.time(), ends, name, *most_at_once(call)]
-        full = _script(redis())(keys=_keys(call.tenant_id, call.script_id), args=arguments)
+        full = _script(redis(), _TAKE)(keys=_keys(call.tenant_id, call.script_id), args=arguments)
         return ("", "script", "tenant")[int(full)]
     except RedisError:
         log.warning("a run is not counted: Redis does not answer")
@@ -94,15 +102,30 @@ def free_lost(tenant_id: UUID, script_id: UUID, execution_id: UUID, holder: str)
     free([(tenant_id, script_id, name) for name in (str(execution_id), *kept)], redis())
 
 
-def held(tenant_id: UUID, script_id: UUID) -> set[str]:
-    """The names under which slots of a script and of its tenant are taken."""
+def held(tenant_id: UUID, script_id: UUID) -> dict[str, float]:
+    """The names under which slots of a script and of its tenant are taken, and when each is free again by itself."""
     try:
         steps = redis().pipeline(transaction=False)
         for key in _keys(tenant_id, script_id):
-            steps.zrange(key, 0, -1)
-        return {name.decode() for names in steps.execute() for name in names}
+            steps.zrange(key, 0, -1, withscores=True)
+        return {name.decode(): ends for names in steps.execute() for name, ends in names}
     except RedisError:
-        return set()
+        return {}
+
+
+def free_as_seen(slots: Sequence[tuple[UUID, UUID, str, float]]) -> None:
+    """Slots given as tenant, script, name and the end that `held` told of."""
+    keys: list[str] = []
+    seen: list[Any] = []
+    for tenant_id, script_id, name, ends in slots:
+        for key in _keys(tenant_id, script_id):
+            keys.append(key)
+            seen += [name, ends]
+    try:
+        if keys:
+            _script(redis(), _FREE_AS_SEEN)(keys=keys, args=seen)
+    except RedisError:
+        log.warning("slots of runs that are over stay taken: Redis does not answer")
 
 
 def free(slots: Sequence[tuple[UUID, UUID, str]], connection: "Redis") -> None:

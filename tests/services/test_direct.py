@@ -17,9 +17,10 @@ from models import AuditEntry, Event, Execution, Script, db
 from models.base import utcnow
 from models.database import reading
 from models.tenancy import as_tenant
-from services import claims, direct, executions, live, runnable, scripts, subscriptions
+from services import direct, executions, live, runnable, scripts, subscriptions
 from services.direct import Ran
 from services.errors import Busy, NotFound
+from services.holders import holder
 from services.identity import Principal
 from services.ledger import Begun, ledger
 from services.parameters import InvalidInput
@@ -190,7 +191,7 @@ def test_it_writes_in_a_request_that_promised_to_read(author: Principal) -> None
 
 def _begun(script: Script, **wrong: Any) -> Begun:
     row = columns(script, Wanted(trigger="http")) | {"tenant_id": script.tenant_id, "status": "running"}
-    return Begun(row | {"leased_by": claims.holder(), "created_at": utcnow(), "started_at": utcnow()} | wrong)
+    return Begun(row | {"leased_by": holder(), "created_at": utcnow(), "started_at": utcnow()} | wrong)
 
 
 def test_what_is_wrong_with_one_row_undoes_no_other(
