@@ -20,6 +20,7 @@ FLAGS = (
     f"--max-heap-size={MAX_MEMORY_MB + 128}",
     "--enable-experimental-regexp-engine-on-excessive-backtracks",
     "--regexp-backtracks-before-fallback=50000",
+    "--baseline-batch-compilation-threshold=8192",  # twice V8's own: most scripts end before, and the first batch takes 0.2 ms
 )
 
 FORK, REAP = b"F", b"W"
