@@ -75,7 +75,7 @@ class Conversation:
             raise TimeoutError
         if now - self._looked >= LOOK_S:
             self._look(now)
-        if self._engine.readable(min(LOOK_S, self._deadline - now)):
+        if self._engine.inbox.readable(min(LOOK_S, self._deadline - now) * 1000):
             self._engine.inbox.fill()
 
     def _look(self, now: float) -> None:
@@ -141,7 +141,7 @@ class Conversation:
     def _drain(self) -> None:
         """Log lines sent before the kill are still worth having; they are here already."""
         with contextlib.suppress(OSError, EOFError, ProtocolError, NotJson):
-            while self._engine.readable(0):
+            while self._engine.inbox.readable():
                 self._engine.inbox.fill()
                 while (whole := self._engine.inbox.take(self._most)) is not None:
                     if whole[0] == wire.LOGS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import threading
@@ -52,8 +51,6 @@ class Engine:
         self._sizes = _open(f"/proc/{self.pid}/statm")
         self._times = _open(f"/proc/{self.pid}/stat")
         self.inbox = wire.Inbox(self._sock)
-        self._ears = select.poll()
-        self._ears.register(self._sock, select.POLLIN)
         self.born = self.released = time.monotonic()
         self.uses = 0
         self.prepared: OrderedDict[str, None] = OrderedDict()
@@ -71,11 +68,9 @@ class Engine:
     @property
     def dead(self) -> bool:
         """Killed by us, or found to have hung up. For whoever holds the engine, as it takes in what has arrived."""
-        if not self._dead:
+        if not self._dead and self.inbox.readable():
             try:
-                self.inbox.fill(socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return False
+                self.inbox.fill()
             except (EOFError, OSError):
                 self._dead = True
         return self._dead
@@ -225,9 +220,19 @@ class Engine:
 
     def _order(self, kind: bytes, payload: bytes, timeout_s: float) -> None:
         """To an engine that has nothing to do but listen: one that stands still must hold nobody for ever."""
+        whole = wire.frame(kind, payload)
+        with self._sending:
+            try:
+                sent = self._sock.send(whole, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            if sent < len(whole):
+                self._send_slowly(whole[sent:], timeout_s)
+
+    def _send_slowly(self, rest: bytes, timeout_s: float) -> None:
         self._sock.settimeout(timeout_s)
         try:
-            self._send(kind, payload)
+            self._sock.sendall(rest)
         finally:
             self._sock.settimeout(None)
 
@@ -241,7 +246,7 @@ class Engine:
             whole = self.inbox.take(MOST_SMALL_FRAME)
             if whole is None:
                 left = until - time.monotonic()
-                if left <= 0 or not self.readable(left):
+                if left <= 0 or not self.inbox.readable(left * 1000):
                     return None
                 self.inbox.fill()
                 continue
@@ -260,9 +265,6 @@ class Engine:
                 self.means = tuple(str(name) for name in means)
             case _:
                 raise ProtocolError("malformed introduction")
-
-    def readable(self, timeout_s: float) -> bool:
-        return bool(self._ears.poll(max(0.0, timeout_s) * 1000))
 
 
 def _open(path: str) -> int | None:

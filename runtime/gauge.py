@@ -6,12 +6,12 @@ import os
 import resource
 import signal
 import sys
-import time
 
 from runtime import sandbox
 from runtime.limits import DATA_HEADROOM
 
 _PAGE = resource.getpagesize()
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Gauge:
@@ -40,14 +40,18 @@ class Gauge:
         """From here on a run may add so much to what is in use."""
         if self._data is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (self._data + memory + DATA_HEADROOM, self._hard))
-        self._cpu = time.process_time()
+        self._cpu = _processor_s(resource.getrusage(resource.RUSAGE_SELF))
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
 
     def unlimit(self) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_DATA, (self._hard, self._hard))
 
-    def report(self) -> dict[str, float]:
-        """What the run has used."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return {"cpu_ms": (time.process_time() - self._cpu) * 1000, "peak": max(0, peak - self._resident)}
+    def used(self) -> tuple[float, int]:
+        """By the run: milliseconds of processor time, and bytes of memory when it held most."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return (_processor_s(usage) - self._cpu) * 1000, max(0, usage.ru_maxrss * _MAXRSS_UNIT - self._resident)
+
+
+def _processor_s(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime

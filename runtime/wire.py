@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import socket
 import struct
 from typing import Any
@@ -48,6 +49,12 @@ class Inbox:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock, self._buffer = sock, bytearray()
+        self._ears = select.poll()
+        self._ears.register(sock, select.POLLIN)
+
+    def readable(self, timeout_ms: float | None = 0) -> bool:
+        """Whether there is something to be read, or an end, now or in so many milliseconds; None waits for it."""
+        return bool(self._ears.poll(timeout_ms))
 
     def take(self, most: int) -> tuple[bytes, bytes] | None:
         """A frame that is here whole; one longer than `most` is refused before it is kept."""
@@ -71,9 +78,9 @@ class Inbox:
             del self._buffer[: len(whole)]
         return found
 
-    def fill(self, flags: int = 0) -> None:
-        """Wait for more bytes, unless the flags say otherwise."""
-        data = self._sock.recv(CHUNK, flags)
+    def fill(self) -> None:
+        """Wait for more bytes."""
+        data = self._sock.recv(CHUNK)
         if not data:
             raise EOFError
         self._buffer += data
