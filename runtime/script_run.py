@@ -126,7 +126,8 @@ class ScriptRun:
         while True:
             whole = self._inbox.take(MOST_FRAME)
             if whole is None:
-                if not self._inbox.readable(self._timers.wait_ms()):
+                wait_ms = self._timers.wait_ms()
+                if wait_ms is not None and not self._inbox.readable(wait_ms):
                     return str(self._timers.pop()).encode()
                 self._inbox.fill()
                 continue

@@ -52,8 +52,8 @@ class Inbox:
         self._ears = select.poll()
         self._ears.register(sock, select.POLLIN)
 
-    def readable(self, timeout_ms: float | None = 0) -> bool:
-        """Whether there is something to be read, or an end, now or in so many milliseconds; None waits for it."""
+    def readable(self, timeout_ms: float = 0) -> bool:
+        """Whether there is something to be read, or an end, now or in so many milliseconds."""
         return bool(self._ears.poll(timeout_ms))
 
     def take(self, most: int) -> tuple[bytes, bytes] | None:
