@@ -426,6 +426,16 @@ def test_the_list_of_a_script_is_a_fragment_for_its_page_and_a_page_by_itself(sc
     assert "<!doctype html>" in browser.get(path).text
 
 
+def test_a_next_time_is_said_to_be_the_readers_where_the_schedule_keeps_to_other_clocks(
+    app, acme, script, schedule, alice, sign_in
+):
+    browser, lists = sign_in(alice), ("/schedules", f"/scripts/{script.id}/schedules")
+    assert [browser.get(path).text.count("</time> here</span>") for path in lists] == [1, 1]
+    with app.app_context(), as_tenant(db.session, acme.id):
+        schedules.update(alice.principal, schedule.id, Changes(timezone="Asia/Tashkent"))
+    assert [browser.get(path).text.count("</time></span>") for path in lists] == [1, 1]
+
+
 def test_the_last_page_of_all_schedules_leads_back(app, acme, script, alice, sign_in):
     with app.app_context(), as_tenant(db.session, acme.id):
         for minute in range(PER_PAGE + 1):
