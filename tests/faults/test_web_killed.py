@@ -24,7 +24,7 @@ from tests.conftest import Person
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-AT_ONCE = 2
+AT_ONCE = 3
 SOURCE = "if (context.input.long) for (;;) await sdk.sleep(500); return 'done'"
 WITHIN_S = 30  # a busy machine; a slot that nobody frees is taken for 360
 
@@ -54,7 +54,7 @@ def server(settings: Settings, script: Script) -> Iterator[Callable[[], int]]:
             port = int(free.getsockname()[1])
         stacks.append(Stack(
             {"DATA_DIR": str(settings.data_dir), "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url,
-             "PORT": str(port), "LOG_LEVEL": "ERROR", "SCRIPT_VM_POOL_SIZE": "3", "DRAIN_SECONDS": "1"},
+             "PORT": str(port), "LOG_LEVEL": "ERROR", "SCRIPT_VM_POOL_SIZE": "4", "DRAIN_SECONDS": "1"},
             settings.data_dir / f"log-{port}",
         ))  # fmt: skip
         stacks[-1].start("web")
@@ -118,35 +118,29 @@ def going(app: Flask) -> dict[UUID, int]:
     return {run_id: int(name.split(":")[1]) for run_id, name in rows}
 
 
-@pytest.mark.parametrize("door", ["called by name", "executed"])
-def test_the_slots_of_a_killed_server_process_are_free_for_the_next_one(app, script, server, call, door):
-    path = "/scripts/run/Slow%20at%20times" if door == "called by name" else f"/scripts/{script.id}/executions"
-    first = server()
-    until(answers(call, first), "the server answers")
-    for _ in range(AT_ONCE):
-        in_background(call, first, path)
-    runs = until(lambda: len(found := going(app)) == AT_ONCE and found, "all runs go on")
-    assert call(first, input={})[0] == 429, "all slots are taken"
-
-    for pid in set(runs.values()):
-        os.kill(pid, signal.SIGKILL)
-    killed_at = time.monotonic()
-    until(answers(call, first), "its slots are free")
-    assert time.monotonic() - killed_at < WITHIN_S
-    assert going(app).keys() == runs.keys(), "what became of the runs themselves the sweep will say"
-
-
-def test_the_slot_of_a_run_that_lives_elsewhere_stays_its_own(app, script, server, call):
+def test_slots_of_a_killed_server_process_are_free_and_those_of_a_living_one_stay_taken(app, script, server, call):
+    by_name, executed = "/scripts/run/Slow%20at%20times", f"/scripts/{script.id}/executions"
     killed, other = server(), server()
     for port in (killed, other):
         until(answers(call, port), "the server answers")
-        in_background(call, port, "/scripts/run/Slow%20at%20times")
-    runs = until(lambda: len(found := going(app)) == AT_ONCE and found, "both runs go on")
-    first, second = sorted(runs)
-    os.kill(runs[first], signal.SIGKILL)
-    until(answers(call, other), "one slot is free")
+    in_background(call, other, by_name)
+    [living] = until(lambda: going(app), "a run goes on")
+    for path in (by_name, executed):
+        in_background(call, killed, path)
+    runs = until(lambda: len(found := going(app)) == AT_ONCE and found, "all runs go on")
+    slots = app.extensions["redis"]
+    until(lambda: slots.zcard(f"slots:script:{script.id}") == AT_ONCE, "they hold all slots")
+    assert call(killed, input={})[0] == call(other, input={})[0] == 429
 
-    in_background(call, other, "/scripts/run/Slow%20at%20times")
-    until(lambda: len(going(app).keys() - {first}) == AT_ONCE, "it is taken again")
-    assert second in going(app)
-    assert {call(other, input={})[0] for _ in range(2)} == {429}, "and the other was never free"
+    for pid in {pid for run_id, pid in runs.items() if run_id != living}:
+        os.kill(pid, signal.SIGKILL)
+    killed_at = time.monotonic()
+    until(answers(call, killed), "its slots are free")
+    assert time.monotonic() - killed_at < WITHIN_S
+    assert going(app).keys() == runs.keys(), "what became of the runs themselves the sweep will say"
+
+    for _ in range(AT_ONCE - 1):
+        in_background(call, killed, by_name)
+    until(lambda: len(going(app).keys() - runs.keys()) == AT_ONCE - 1, "they are taken again")
+    assert living in going(app)
+    assert {call(port, input={})[0] for port in (killed, other)} == {429}, "and that of the other was never free"

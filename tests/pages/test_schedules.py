@@ -337,6 +337,7 @@ def test_the_ledger_is_read_page_by_page_to_its_end_and_back(app, acme, script, 
         assert older.startswith(f"{here}?cursor=") and older.endswith("#ledger")
         pages.append(browser.get(older).text)
         part = browser.get(older, headers={"HX-Request": "true"}).text
+        assert f'hx-get="{older.removesuffix("#ledger")}" hx-target="#ledger"' in pages[-2].replace("&amp;", "&")
         assert part.startswith('<section class="card" id="ledger"') and told(part) == told(pages[-1])
         poll = re.search(r'hx-get="([^"]+)" hx-trigger="every', part)[1]
         assert told(browser.get(poll).text) == told(part), "what is looked at stays when it is asked for anew"
