@@ -88,7 +88,7 @@ def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> Iterator[dic
         event = events.publish(alice.principal, "order.created", {"total": 7, "client": "ООО «Навруз Трейд»"})
         letter = DeadLetter(
             script_id=script.id, subscription_id=subscription.id, event_id=event.event_id, event_type="order.created",
-            event_data={"total": 7}, version_number=1, error_code="RUNTIME_ERROR", error_message="no client",
+            event_data={"total": 7}, version_number=1, error_code="RUNTIME_ERROR", error_message="no client", note="n" * 120,
             error=ScriptError.of("RUNTIME_ERROR", "no client", line=1, column=2).to_dict(),
         )  # fmt: skip
         schedule = schedules.create(
@@ -318,3 +318,19 @@ def test_a_phone_finds_the_search(enter: Callable[..., Page]) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("main").get_by_role("link", name="Audit log").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Audit log")
+
+
+def test_saving_a_long_form_stays_under_the_thumb_on_a_phone(enter: Callable[..., Page], things: dict[str, str]) -> None:
+    page = enter("phone")
+    for path, words in (
+        ("/subscriptions/{subscription}", "Save subscription"),
+        ("/schedules/{schedule}", "Save schedule"),
+        ("/endpoints/{endpoint}", "Save endpoint"),
+    ):
+        page.goto(path.format(**things))
+        save = page.get_by_role("button", name=words)
+        expect(save).to_have_count(1)
+        expect(save).to_be_in_viewport()
+    page.get_by_label("Path", exact=True).first.fill("shop/:shop/parcels")
+    save.click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
