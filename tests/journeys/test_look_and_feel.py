@@ -320,7 +320,9 @@ def test_a_phone_finds_the_search(enter: Callable[..., Page]) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Audit log")
 
 
-def test_saving_a_long_form_stays_under_the_thumb_on_a_phone(enter: Callable[..., Page], things: dict[str, str]) -> None:
+def test_saving_a_long_form_stays_under_the_thumb_on_a_phone(
+    enter: Callable[..., Page], things: dict[str, str]
+) -> None:
     page = enter("phone")
     for path, words in (
         ("/subscriptions/{subscription}", "Save subscription"),
