@@ -17,6 +17,7 @@ from services import batch, direct, executions, scripts, stale_slots, subscripti
 from services.errors import Busy
 from services.events import publish
 from services.identity import Principal
+from services.limits import TENANT_CONCURRENCY
 from services.policies import concurrency
 from services.scripts import Changes
 from services.wiring import redis
@@ -147,6 +148,22 @@ def test_the_slot_of_a_run_whose_process_was_killed_is_free_before_its_lease_is_
     assert (status_of(first), status_of(second)) == ("running", "succeeded"), (
         "what became of the first the sweep will say"
     )
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_it_kept_for_other_scripts_stands_in_nobodys_way_either(
+    author: Principal, script: Script, another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, die = another
+    monkeypatch.setattr(stale_slots, "LOOK_EVERY_S", 0.0)
+    others = [scripts.create(author, Changes(name=f"Other {n}", source="return 2")) for n in range(2)]
+    for number in range(TENANT_CONCURRENCY):
+        keep_slot(script.tenant_id, others[number % 2].id, f"{name}/{uuid4().hex}")
+    db.session.commit()
+    die()
+
+    assert executions.run(author, script.name, None).output == 1
+    assert [executions.run(author, other.name, None).output for other in others] == [2, 2]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
