@@ -3,6 +3,8 @@
 PYTHON ?= $(shell D=/usr/bin/python3.11; $$D -c 'import sqlite3, ssl' 2>&- && echo $$D || command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SETUP := $(PYTHON) -m tools.setup
+# Many an image forbids it, for containers that start once. Here hundreds of processes start, and compiling takes half their time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint fmt messages bench lock clean
