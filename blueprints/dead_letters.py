@@ -14,7 +14,7 @@ from blueprints.errors import sentence
 from blueprints.guard import actor, requires
 from blueprints.htmx import redirect_to, render, toast
 from blueprints.neighbours import neighbours
-from services import dead_letters, event_log, replays, scripts
+from services import dead_letters, event_log, replays
 from services.dead_letters import Filters
 from services.errors import Invalid
 
@@ -101,7 +101,7 @@ def _back_to_list(count: int) -> AnyResponse:
 
 def _page(letter_id: UUID, text: str | None = None, problem: str = "") -> str:
     letter = dead_letters.get(actor(), letter_id)
-    script = scripts.get(actor(), letter.script_id, deleted=True)
+    script = event_log.scripts_of([letter.script_id])[letter.script_id]
     if text is None:
         text = json.dumps(letter.event_data, ensure_ascii=False, indent=2)
     again = dead_letters.replays_of(actor(), [letter]).get(letter.id)

@@ -18,6 +18,7 @@ from services import causation, event_log, event_types, events
 from services.choices import meaning_of
 from services.errors import Invalid
 from services.event_log import Filters
+from services.event_types import KnownType
 from services.filter_index import OWN
 from services.granted.facts import MAX_DEPTH
 
@@ -37,7 +38,7 @@ def index() -> Response:
     return render(
         "events/index.html", "events/_rows.html", events=page.rows, asked=asked, is_filtered=bool(kept), max_depth=MAX_DEPTH,
         ends=event_log.ends(actor(), page.rows),
-        types=event_types.catalogue(actor()), newest=url_for("events.index", **kept),
+        types=_known_types(), newest=url_for("events.index", **kept),
         **neighbours(page, "events.index", **kept),
     )  # fmt: skip
 
@@ -50,7 +51,7 @@ def new() -> str:
         event = event_log.get(actor(), like)
         return _form(event.type, event.data)
     kind = request.args.get("type", "").strip()
-    return _form(kind, event_types.sample(actor(), kind) if kind else None)
+    return _form(kind, event_types.sample(actor(), kind) if kind and actor().may("scripts.read") else None)
 
 
 @bp.post("")
@@ -65,6 +66,8 @@ def create() -> AnyResponse | tuple[str, int]:
         toast(_("The event is published; scripts run."), "run")
     else:
         toast(_("The event is published. No subscription takes it."), "warn")
+    if not actor().may("executions.read"):
+        return redirect_to(url_for("events.new", type=kind))
     return redirect_to(url_for("events.show", event_id=published.event_id))
 
 
@@ -86,8 +89,13 @@ def show(event_id: UUID) -> Response:
 def _form(kind: str, data: Any = None, text: str | None = None, problem: str = "", field: str = "") -> str:
     if text is None:
         text = json.dumps(data if data is not None else {}, ensure_ascii=False, indent=2)
-    known = [known for known in event_types.catalogue(actor()) if not known.type.startswith(OWN)]
+    known = [known for known in _known_types() if not known.type.startswith(OWN)]
     return render_template("events/new.html", type=kind, text=text, problem=problem, field=field, types=known)
+
+
+def _known_types() -> list[KnownType]:
+    """To choose from, for those who may know what scripts wait for."""
+    return event_types.catalogue(actor()) if actor().may("scripts.read") else []
 
 
 def _parsed(text: str) -> Any:

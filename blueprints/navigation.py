@@ -18,7 +18,7 @@ class Item:
     endpoint: str
     label: LazyString
     icon: str
-    permission: str = ""  # none: everybody who is signed in
+    permissions: tuple[str, ...] = ()  # all that its page asks for; none: everybody who is signed in
 
     @property
     def blueprint(self) -> str:
@@ -28,23 +28,23 @@ class Item:
 MENU: tuple[tuple[Item, ...], ...] = (
     (
         Item("dashboard.index", _l("Dashboard"), "layout-dashboard"),
-        Item("script_list.index", _l("Scripts"), "script", "scripts.read"),
-        Item("run_list.index", _l("Runs"), "player-play", "executions.read"),
-        Item("reference.index", _l("SDK reference"), "braces", "scripts.read"),
+        Item("script_list.index", _l("Scripts"), "script", ("scripts.read",)),
+        Item("run_list.index", _l("Runs"), "player-play", ("executions.read",)),
+        Item("reference.index", _l("SDK reference"), "braces", ("scripts.read",)),
         Item("api_reference.index", _l("API"), "code"),
     ),
     (
-        Item("events.index", _l("Event log"), "bolt", "executions.read"),
-        Item("subscriptions.index", _l("Subscriptions"), "filter", "scripts.read"),
-        Item("schedules.index", _l("Schedules"), "clock", "scripts.read"),
-        Item("endpoints.index", _l("Endpoints"), "webhook", "scripts.read"),
-        Item("dead_letters.index", _l("Dead letters"), "inbox", "dead_letters.manage"),
+        Item("events.index", _l("Event log"), "bolt", ("executions.read",)),
+        Item("subscriptions.index", _l("Subscriptions"), "filter", ("scripts.read",)),
+        Item("schedules.index", _l("Schedules"), "clock", ("scripts.read",)),
+        Item("endpoints.index", _l("Endpoints"), "webhook", ("scripts.read",)),
+        Item("dead_letters.index", _l("Dead letters"), "inbox", ("dead_letters.manage", "executions.read")),
     ),
     (
-        Item("secrets.index", _l("Secrets"), "key", "secrets.manage"),
-        Item("audit.index", _l("Audit log"), "history", "audit.read"),
-        Item("users.index", _l("Users and roles"), "users", "users.manage"),
-        Item("settings.index", _l("Settings"), "settings", "users.manage"),
+        Item("secrets.index", _l("Secrets"), "key", ("secrets.manage",)),
+        Item("audit.index", _l("Audit log"), "history", ("audit.read",)),
+        Item("users.index", _l("Users and roles"), "users", ("users.manage",)),
+        Item("settings.index", _l("Settings"), "settings", ("users.manage",)),
     ),
 )
 
@@ -75,4 +75,4 @@ def menu_groups(can: Callable[[str], bool]) -> list[list[Item]]:
 
 
 def _visible(item: Item, can: Callable[[str], bool]) -> bool:
-    return has_endpoint(item.endpoint) and (not item.permission or can(item.permission))
+    return has_endpoint(item.endpoint) and all(map(can, item.permissions))

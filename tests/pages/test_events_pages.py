@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -12,11 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
 from blueprints.forms import filters as builder
-from models import DeadLetter, Event, Execution, OutboxEntry, Subscription, db
+from models import DeadLetter, Event, Execution, OutboxEntry, Subscription, Tenant, db
 from models.base import utcnow
 from models.role import Role
 from models.tenancy import as_system, as_tenant
-from services import dead_letters, process, scripts, subscriptions
+from services import dead_letters, process, roles, scripts, subscriptions
 from services.events import publish
 from services.scripts import Changes
 from tests.conftest import Person
@@ -269,6 +270,36 @@ def test_a_test_event_is_sent_and_shown(world: World, alice: Person, sign_in: Si
     assert browser.post("/events", type="order.created", data="{").status_code == 422
     browser.get("/events/new")
     assert browser.post("/events", type="a b", data="{}").status_code == 422
+
+
+@pytest.mark.parametrize("permissions", [
+    ["executions.read"], ["executions.read", "dead_letters.manage"], ["dead_letters.manage"], ["scripts.execute"],
+    ["scripts.read", "scripts.execute"],
+], ids=" ".join)  # fmt: skip
+def test_no_page_leads_to_one_that_its_reader_may_not_see(
+    world: World, alice: Person, acme: Tenant, make_user: Callable[..., Person], sign_in: SignIn, permissions: list[str]
+) -> None:
+    with world.bound():
+        roles.create(alice.principal, "night", permissions)
+    browser = sign_in(make_user("night@acme.test", acme, "night"))
+    seen = ["/", *every_page(world), f"/executions/{world.run_id}"]
+    found = {path for page in seen if (answer := browser.get(page)).status_code == 200
+             for path in re.findall(r'<a [^>]*href="(/[^"#]*)', answer.text)}  # fmt: skip
+
+    assert {path for path in found if browser.get(unescape(path)).status_code != 200} == set()
+
+
+def test_who_may_publish_and_see_no_runs_stays_at_the_form(
+    world: World, alice: Person, acme: Tenant, make_user: Callable[..., Person], sign_in: SignIn
+) -> None:
+    with world.bound():
+        roles.create(alice.principal, "sender", ["scripts.execute"])
+    browser = sign_in(make_user("sender@acme.test", acme, "sender"))
+    browser.get("/events/new")
+    answer = browser.post("/events", type="order.created", data='{"total": 900}')
+    page = browser.get(answer.headers["Location"])
+
+    assert page.status_code == 200 and "The event is published" in page.text
 
 
 def test_an_event_is_taken_into_the_editor_as_test_input(world: World, alice: Person, sign_in: SignIn) -> None:
