@@ -9,7 +9,7 @@ function mark() {
 }
 
 if (presets) {
-  presets.hidden = false;
+  presets.dataset.presets = 'ready';
   presets.addEventListener('click', ({ target }) => {
     const preset = target.closest('[data-preset]')?.dataset.preset;
     if (!preset) return;
