@@ -29,6 +29,9 @@ SPARE_FOR_EVERY = 5
 PING_TIMEOUT_S = 5.0
 HEAD_START_S = 0.005
 """While an engine stands ready, the run that follows a kill goes first: a fork would share the processor with it."""
+ROW_S, MORE_IN_A_ROW = 2.0, 2
+"""When engines die so soon after one another, so many more are kept ready: one is not replaced before the next may be gone."""
+_DEATHS = frozenset({"timeout", "cpu", "memory", "cancelled", "crashed", "died"})
 
 
 class Stillborn(EngineUnavailable):
@@ -71,6 +74,7 @@ class Pool:
         self._means: tuple[str, ...] = ()
         self._closing = False
         self._backoff = 0.0
+        self._last_deaths = deque([-ROW_S, -ROW_S], maxlen=2)
         self._keeper = threading.Thread(target=self._keep, name="engine-keeper", daemon=True)
         self._keeper.start()
 
@@ -125,6 +129,8 @@ class Pool:
         engine.released = time.monotonic()
         with self._changed:
             self._leased.discard(engine)
+            if reason in _DEATHS:
+                self._last_deaths.append(engine.released)
             if reason is None and not self._closing:
                 self._means = engine.means or self._means
                 self._offer(engine)
@@ -137,7 +143,7 @@ class Pool:
             return None
         engine = self._best(key)
         self._idle.remove(engine)
-        if len(self._idle) < self._config.warm - 1:
+        if len(self._idle) < self._ahead() - 1:
             self._changed.notify_all()
         return engine
 
@@ -281,7 +287,12 @@ class Pool:
 
     def _stocked(self) -> bool:
         coming = self._making - len(self._wanted)
-        return len(self._idle) + coming >= self._config.warm - bool(self._leased)
+        return len(self._idle) + coming >= self._ahead() - bool(self._leased)
+
+    def _ahead(self) -> int:
+        """How many engines to keep ready."""
+        is_a_row = time.monotonic() - self._last_deaths[0] < ROW_S
+        return self._config.warm + MORE_IN_A_ROW * is_a_row
 
     def _restock(self) -> None:
         while True:

@@ -496,3 +496,20 @@ def rt_of_two() -> Iterator[Runtime]:
     with Runtime(RuntimeConfig(pool_size=2, warm=2)) as rt:
         assert settle(lambda: rt.metrics()["pool"]["available"] == 2)
         yield rt
+
+
+def test_after_kills_in_a_row_more_engines_stand_ready_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.pool.ROW_S", 1.5)
+    limits = Limits(timeout_ms=10)
+    with Runtime(RuntimeConfig(pool_size=2, warm=1, idle_s=0, health_interval_s=0.1)) as rt:
+
+        def ready() -> int:
+            return int(rt.metrics()["pool"]["available"])
+
+        assert rt.execute("for (;;) {}", limits=limits).error is not None
+        time.sleep(0.3)
+        assert ready() <= 1, "one is replaced, and no more"
+        for _ in range(2):
+            assert rt.execute("for (;;) {}", limits=limits).error is not None
+        assert settle(lambda: ready() == 3)
+        assert settle(lambda: ready() == 1)
