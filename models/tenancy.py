@@ -47,7 +47,7 @@ def bind(session: AnySession, tenant: UUID | Literal["*"] | None) -> None:
     session = session() if isinstance(session, ScopedSession) else session
     if bound_to(session) == tenant:
         return
-    if session.new or session.dirty or session.deleted:
+    if session.new or session.deleted or any(map(session.is_modified, session.dirty)):
         raise TenancyError("unsaved changes belong to the tenant they were made for; flush them before rebinding")
     session.expunge_all()
     session.info["tenant"] = tenant

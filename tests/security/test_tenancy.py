@@ -236,6 +236,12 @@ def test_unsaved_changes_keep_their_binding(two: SimpleNamespace) -> None:
         bind(db.session, two.globex.id)
 
 
+def test_a_row_saved_as_it_was_is_no_unsaved_change(two: SimpleNamespace) -> None:
+    script = db.session.get_one(Script, two.own)
+    script.name = str(script.name)
+    assert foreign_name(two) == "globex script"
+
+
 def test_an_error_under_another_binding_leaves_nothing_behind(two: SimpleNamespace) -> None:
     def fail_inside() -> None:
         with as_system(db.session):
