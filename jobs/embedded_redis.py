@@ -4,6 +4,7 @@ Everything acknowledged survives a crash up to one second back (append-only file
 database, and queued ids that got lost are handed over again from there.
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -65,10 +66,17 @@ class EmbeddedRedis:
         if self._process is not None:
             children.stop(self._process, STOP_SECONDS)
             self._process = None
-        self.socket.unlink(missing_ok=True)
         if self._lock is not None:
+            self._clear_away()
             self._lock.close()
             self._lock = None
+
+    def _clear_away(self) -> None:
+        """Also the directory of a socket that has one to itself, in a temporary place that nobody else would clear."""
+        self.socket.unlink(missing_ok=True)
+        if self.socket.parent != self.directory:
+            with contextlib.suppress(OSError):  # there is more in it
+                self.socket.parent.rmdir()
 
     def _command(self) -> list[str]:
         options = {

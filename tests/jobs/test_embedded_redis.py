@@ -51,3 +51,12 @@ def test_stopping_leaves_no_socket_behind(embedded):
     embedded.stop()
     assert not embedded.socket.exists()
     assert not embedded.running
+
+
+def test_a_short_directory_that_only_the_socket_needed_goes_with_it_and_comes_back(tmp_path):
+    server = EmbeddedRedis(tmp_path / "short" / "redis.sock", tmp_path / "data")
+    for _ in range(2):
+        server.start()
+        assert server.socket.exists()
+        server.stop()
+        assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
