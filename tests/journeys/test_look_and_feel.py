@@ -179,6 +179,16 @@ def test_nothing_is_wider_than_a_small_desk(enter: Callable[..., Page]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_table_that_is_too_wide_scrolls_by_itself_with_all_that_is_only_read_out(
+    enter: Callable[..., Page], things: dict[str, str]
+) -> None:
+    page = enter()
+    page.set_viewport_size({"width": 610, "height": 800})
+    page.goto("/scripts")
+    assert page.evaluate("(box => box.scrollWidth > box.clientWidth)(document.querySelector('.table-wrap'))")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_the_theme_changes_at_once_and_stays(enter: Callable[..., Page]) -> None:
     page = enter()
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")
