@@ -22,7 +22,7 @@ from services.per_process import have
 from settings import Settings
 from tests.support.http import Browser
 
-pytest_plugins = ["tests.support.compiled", "tests.support.memory", "tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
+pytest_plugins = ["tests.support.garbage", "tests.support.compiled", "tests.support.memory", "tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
                   "tests.support.order", "tests.support.routes", "tests.support.runs"]  # fmt: skip
 
 PASSWORD = "correct horse battery"
