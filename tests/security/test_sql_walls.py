@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from runtime.errors import HostError
 from services.granted.business_db import BusinessDatabase
+from services.granted.business_link import DbLimits
 from services.granted.row_security import row_security_sql
 from services.granted.sql_guard import Guarded
 from tests.support.business import ACME, GLOBEX, TABLES, World, mentions_a_stranger
@@ -120,7 +121,9 @@ def test_no_connection_remembers_the_tenant_before(walled: World) -> None:
 
 @pytest.fixture(scope="module")
 def pair(make_lasting_world: Callable[..., World]) -> tuple[World, World]:
-    return make_lasting_world(), make_lasting_world(alone=True)
+    """A drawn join of joins may be without end: nothing is seen of it but that it was stopped, which need not take long."""
+    soon = DbLimits(seconds=1)
+    return make_lasting_world(limits=soon), make_lasting_world(alone=True, limits=soon)
 
 
 LABELS = {"clients": "name", "products": "name", "orders": "status", "payments": "method"}
