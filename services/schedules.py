@@ -124,7 +124,7 @@ def shown(schedule: Schedule) -> dict[str, Any]:
 
 def create(actor: Principal, script_id: UUID, changes: Changes) -> Schedule:
     require(actor, "triggers.manage")
-    script = scripts.get(actor, script_id)
+    script = scripts.hold(actor, script_id)
     if len(listed(actor, script_id)) >= MOST_PER_SCRIPT:
         raise Conflict("A script has at most %(most)s schedules.", most=MOST_PER_SCRIPT)
     zone = actor.tenant.timezone if actor.tenant else "UTC"

@@ -3,11 +3,11 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from models import AuditEntry, Execution, Occurrence, OutboxEntry, Schedule, Script, db
@@ -208,28 +208,50 @@ def test_a_run_by_hand_obeys_the_overlap_policy(author, script, overlap):
     assert len(db.session.scalars(select(Execution)).all()) == 1
 
 
-def test_two_runs_by_hand_at_once_are_one(app, author, script, monkeypatch):
-    """Each would find nothing going on if it looked before the other has started its run."""
-    schedule_id = schedules.create(author, script.id, Changes(cron="@daily", overlap="skip")).id
-    both_looked, busy = threading.Barrier(2, timeout=1), firing.busy
+@pytest.fixture
+def both_at_once(app: Flask, author: Principal, side_by_side: Callable) -> Callable[..., list[str]]:
+    """Does a deed twice, in two sessions at once; answers what came of each, sorted."""
 
-    def look(schedule_ids):
-        found = busy(schedule_ids)
-        with contextlib.suppress(threading.BrokenBarrierError):  # the second looks when the first is through
+    def do(deed: Callable[[], object]) -> list[str]:
+        def one() -> str:
+            with app.app_context(), as_tenant(db.session, author.tenant.id):
+                try:
+                    deed()
+                    return "done"
+                except Conflict:
+                    return "refused"
+
+        return sorted(side_by_side(one, one))
+
+    return do
+
+
+def looked_by_both_first(look: Callable) -> Callable:
+    """Each answers only when both have looked, unless one has to wait until the other is through."""
+    both_looked = threading.Barrier(2, timeout=1)
+
+    def wait(*given: object) -> object:
+        found = look(*given)
+        with contextlib.suppress(threading.BrokenBarrierError):
             both_looked.wait()
         return found
 
-    def press(_number):
-        with app.app_context(), as_tenant(db.session, author.tenant.id):
-            try:
-                return schedules.run_now(author, schedule_id) is not None
-            except Conflict:
-                return False
+    return wait
 
-    monkeypatch.setattr(firing, "busy", look)
-    with ThreadPoolExecutor(2) as hands:
-        assert sorted(hands.map(press, range(2))) == [False, True]
+
+def test_two_runs_by_hand_at_once_are_one(author, script, monkeypatch, both_at_once):
+    schedule_id = schedules.create(author, script.id, Changes(cron="@daily", overlap="skip")).id
+    monkeypatch.setattr(firing, "busy", looked_by_both_first(firing.busy))
+    assert both_at_once(lambda: schedules.run_now(author, schedule_id)) == ["done", "refused"]
     assert len(db.session.scalars(select(Execution)).all()) == 1
+
+
+def test_two_who_add_the_last_one_at_once_add_one(author, script, monkeypatch, both_at_once):
+    script_id = script.id
+    monkeypatch.setattr(schedules, "MOST_PER_SCRIPT", 1)
+    monkeypatch.setattr(schedules, "listed", looked_by_both_first(schedules.listed))
+    assert both_at_once(lambda: schedules.create(author, script_id, Changes(cron="@daily"))) == ["done", "refused"]
+    assert len(db.session.scalars(select(Schedule)).all()) == 1
 
 
 def test_the_ledger_tells_a_refusal_of_the_tenants_limits_as_a_skip(author, script):
