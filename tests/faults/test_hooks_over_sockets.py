@@ -128,6 +128,15 @@ def test_huge_headers_and_bodies_are_refused_before_anything_is_kept(talk: Talk)
     assert said.startswith(b"HTTP/1.1 413") or said == b""  # it hangs up on who goes on sending
 
 
+def test_a_body_that_ends_before_its_length_is_refused_and_runs_nothing(port: int) -> None:
+    for head, refused in (("POST /hooks/acme/echo/half HTTP/1.1", b"INVALID_INPUT"), ("POST /api/v1/scripts HTTP/1.1", b"BAD_REQUEST")):
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            connection.sendall(request(head, "Content-Length: 10", body=b"half"))
+            connection.shutdown(socket.SHUT_WR)
+            said = _all_of(connection)
+        assert said.startswith(b"HTTP/1.1 400") and refused in said, said
+
+
 def test_who_asks_without_a_pause_does_not_keep_others_waiting(port: int, talk: Talk) -> None:
     """A thread stays with a busy connection, but not while somebody has none."""
     asked = request("GET /hooks/acme/echo/busy HTTP/1.1").replace(b"Connection: close\r\n", b"")
