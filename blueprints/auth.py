@@ -36,7 +36,7 @@ def start_session() -> Response | tuple[str, int, dict[str, str]] | str:
         return _sign_in_page(form), 422, {}
     except RateLimited as error:
         form.password.errors = [sentence(error)]
-        return _sign_in_page(form), 429, {"Retry-After": str(round(error.resets_in))}
+        return _sign_in_page(form), 429, {"Retry-After": str(error.seconds)}
     open_session(principal, remember=form.remember.data)
     return redirect(_safe_next())
 

@@ -67,7 +67,7 @@ def _service_error(error: ServiceError) -> AnyResponse:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
     answer = _answer(status, sentence(error), error.code, errors=_blamed(error))
     if isinstance(error, RateLimited):
-        answer.headers["Retry-After"] = str(max(1, round(error.resets_in)))
+        answer.headers["Retry-After"] = str(error.seconds)
     return answer
 
 

@@ -1,5 +1,6 @@
 """What a service refuses. Each carries a code for programs and a sentence with parameters for people."""
 
+import math
 from typing import Any
 
 
@@ -38,8 +39,9 @@ class RateLimited(ServiceError):
     code = "RATE_LIMITED"
 
     def __init__(self, resets_in: float, message: str) -> None:
-        super().__init__(message, seconds=max(1, round(resets_in)))
-        self.resets_in = resets_in
+        # Up: who comes a moment too early is only refused once more.
+        self.resets_in, self.seconds = resets_in, max(1, math.ceil(resets_in))
+        super().__init__(message, seconds=self.seconds)
 
 
 class QuotaExceeded(ServiceError):

@@ -54,9 +54,8 @@ def limit_rate(found: Found) -> None:
     try:
         throttle.count(f"endpoint:{found.endpoint_id}", most)
     except RateLimited as error:
-        seconds = max(1, round(error.resets_in))
         raise Refusal(429, "RATE_LIMITED", f"At most {most} requests a minute.",
-                      headers={"Retry-After": str(seconds)}) from None  # fmt: skip
+                      headers={"Retry-After": str(error.seconds)}) from None  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
@@ -185,6 +186,17 @@ def test_more_requests_a_minute_than_it_takes_are_put_off(serve, world, runs):
     answer = next(a for a in (world.post("/hooks/acme/orders") for _ in range(8)) if a.status_code == 429)
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert len(runs()) < 15
+
+
+def test_whoever_comes_again_as_told_is_let_in(serve, world, monkeypatch):
+    serve("return 1", options={"rate_per_minute": 1})
+    now = 1_000_000_020 + 13.6  # 46.4 s before the minute's end
+    monkeypatch.setattr("services.throttle.time", SimpleNamespace(time=lambda: now))
+    statuses = [world.post("/hooks/acme/orders").status_code]
+    put_off = world.post("/hooks/acme/orders")
+    now += int(put_off.headers["Retry-After"])
+    statuses += [put_off.status_code, world.post("/hooks/acme/orders").status_code]
+    assert statuses == [200, 429, 200]
 
 
 # ---- nothing is here
