@@ -8,7 +8,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 from uuid import UUID
@@ -162,6 +162,12 @@ def busy(id_: UUID | None = None, seconds: int = 1) -> Refusal:
                    headers={"Retry-After": str(seconds)})  # fmt: skip
 
 
+def unfit(faults: Iterable[Mapping[str, Any]], id_: UUID | None = None) -> Refusal:
+    errors = [{"field": str(fault.get("name", "")), "message": str(fault.get("message", ""))} for fault in faults]
+    return Refusal(422, "INVALID_INPUT", "The request does not fit the script's parameters.", execution_id=id_,
+                   errors=errors)  # fmt: skip
+
+
 def is_busy(run: Run) -> bool:
     """It was refused for want of room, before it began: sent again, it may well run."""
     code = run.error["code"] if run.error else ""
@@ -178,11 +184,7 @@ def _failure(run: Run) -> Refusal:
     if run.status == "refused" and code == "QUOTA_EXCEEDED":
         return Refusal(429, code, "The quota is used up.", execution_id=run.id, headers={"Retry-After": "60"})
     if run.status == "refused" and code == "INVALID_INPUT":
-        faults = (error.get("details") or {}).get("faults", [])
-        errors = [{"field": str(fault.get("name", "")), "message": str(fault.get("message", ""))} for fault in faults]
-        return Refusal(
-            422, code, "The request does not fit the script's parameters.", execution_id=run.id, errors=errors
-        )
+        return unfit((error.get("details") or {}).get("faults", []), run.id)
     details = error.get("details") or {}
     if "retry_after" in details:  # sdk.RetryAfter, or a limit of the SDK that the script left uncaught
         seconds = str(min(LATEST_S, max(1, math.ceil(details["retry_after"] or 0))))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from models.base import db
 from models.database import writing
 from models.tenancy import as_tenant
-from services import direct
+from services import direct, parameters
 from services.endpoint_checks import LONGEST_WAIT_S
 from services.errors import Busy
 from services.hooks import admission, answers, cors, keys, taking
@@ -14,6 +14,7 @@ from services.hooks.finding import Found, Place, find
 from services.hooks.wire import Arrival, Refusal, Reply, not_found
 from services.idempotency import Claim
 from services.identity import Principal
+from services.parameters import InvalidInput
 from services.queueing import Wanted, enqueue
 from services.wiring import settings
 
@@ -81,6 +82,11 @@ def _performed(found: Found, arrival: Arrival, body: bytes, caller: Principal | 
 
 
 def _queued(found: Found, wanted: Wanted, claim: Claim | None) -> Reply:
+    """Nobody is there any more to be told by the run that the input does not fit."""
+    try:
+        parameters.apply(found.script.parameters, wanted.input)
+    except InvalidInput as unfit:
+        raise answers.unfit(fault.to_dict() for fault in unfit.faults) from None
     run = enqueue(found.script, wanted)
     db.session.commit()
     keys.keep(claim, 202, run.id)

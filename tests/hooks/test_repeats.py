@@ -121,6 +121,14 @@ def test_a_receipt_is_given_again_for_the_same_key(serve, world, runs):
     assert first.json == second.json and second.headers["Idempotency-Replayed"] == "true" and len(runs()) == 1
 
 
+def test_who_does_not_want_to_wait_is_told_at_once_what_does_not_fit(serve, world, runs):
+    serve("return context.input.n", mode="async", parameters=[{"name": "n", "type": "integer", "required": True}])
+    wrong = world.post("/hooks/acme/orders", json={"n": "many"}, headers=KEY)
+    assert (wrong.status_code, wrong.json["code"], wrong.json["errors"][0]["field"]) == (422, "INVALID_INPUT", "n")
+    assert runs() == []
+    assert world.post("/hooks/acme/orders", json={"n": 3}, headers=KEY).status_code == 202
+
+
 # ---- no room
 
 
