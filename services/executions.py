@@ -27,7 +27,7 @@ from services.identity import Principal, require
 from services.performing import perform, perform_here, refuse
 from services.queueing import Wanted, enqueue, queued
 from services.steward import ask_to_stop
-from services.stored import as_json
+from services.stored import as_json, as_text
 from services.sweeping import sweep
 from services.wiring import redis
 
@@ -69,7 +69,7 @@ def start(
     declared = pinned.parameters if pinned and source is None else script.parameters
     given = as_json(input, MAX_INPUT_BYTES, "input")
     parameters.apply(list(declared), given)  # its form wants to hear at once what does not fit
-    if source is not None and len(source.encode("utf-8", "replace")) > scripts.MAX_SOURCE_BYTES:
+    if source is not None and len(as_text(source, "source").encode()) > scripts.MAX_SOURCE_BYTES:
         raise Invalid("The code has more than %(most)s bytes.", field="source", most=scripts.MAX_SOURCE_BYTES)
     event = event_log.get(actor, event_id) if event_id else None
     return _begin(script, Wanted(

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -68,8 +68,8 @@ def _decode(cursor: str) -> _Place:
         at = datetime.fromisoformat(moment)
         if at.tzinfo is None or way not in ([], [_NEWER]):
             raise ValueError("no cursor of ours")
-        return _Place(at, UUID(id_), is_newer=bool(way))
-    except (ValueError, binascii.Error, UnicodeError):
+        return _Place(at.astimezone(UTC), UUID(id_), is_newer=bool(way))
+    except (ValueError, OverflowError, binascii.Error, UnicodeError):
         raise Invalid(
             "This page address is not one of ours; start again from the first page.", field="cursor"
         ) from None

@@ -18,7 +18,7 @@ from services.audit import Target
 from services.errors import Conflict, Invalid, NotFound
 from services.identity import Principal, require
 from services.partial import UNCHANGED, Partial
-from services.stored import as_json
+from services.stored import as_json, as_text
 from services.validation import syntax_error
 
 MAX_SOURCE_BYTES = 256 * KIB
@@ -296,9 +296,7 @@ def _text(value: object, most: int, field: str) -> str:
         raise Invalid("This must be text.", field=field)
     if len(value) > most:
         raise Invalid("At most %(most)s characters.", field=field, most=most)
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise Invalid("This text has a character that cannot be stored.", field=field)
-    return value
+    return as_text(value, field)
 
 
 def _source(value: object) -> str:

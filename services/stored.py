@@ -1,4 +1,4 @@
-"""JSON as our databases can keep it. PostgreSQL refuses NUL in JSON, and neither keeps half a surrogate pair."""
+"""JSON and text as our databases can keep them. PostgreSQL refuses NUL, and neither keeps half a surrogate pair."""
 
 import json
 import re
@@ -25,6 +25,12 @@ def as_json(value: Any, most_bytes: int, field: str) -> Any:
     if len(text.encode()) > most_bytes:
         raise Invalid("At most %(most)s bytes.", field=field, most=most_bytes)
     return value
+
+
+def as_text(text: str, field: str) -> str:
+    if _UNSTORABLE.search(text):
+        raise Invalid("This text has a character that cannot be stored.", field=field)
+    return text
 
 
 def is_storable(value: Any, text: str) -> bool:

@@ -20,6 +20,7 @@ from services.audit import Target
 from services.diffs import lines_changed
 from services.errors import Invalid, NotFound
 from services.identity import Principal, require
+from services.stored import as_text
 
 MAX_VERSIONS, RETENTION_DAYS, KEEP_MILESTONES = 500, 0, True  # 0 days: age alone removes nothing
 PAGE = 50
@@ -37,7 +38,7 @@ def snapshot(
     version = ScriptVersion(
         script_id=script.id, number=script.version, source=script.source, source_hash=hash_of(script.source),
         parameters=list(script.parameters), limits=dict(script.limits), triggers=triggers.facts(script.id),
-        note=" ".join(note.split())[:500], restored_from=restored_from, lines_added=added, lines_removed=removed,
+        note=as_text(" ".join(note.split())[:500], "note"), restored_from=restored_from, lines_added=added, lines_removed=removed,
         created_by=actor.id if actor else None,
     )  # fmt: skip
     db.session.add(version)

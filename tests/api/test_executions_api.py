@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import Program
 from tests.conftest import Person
 
@@ -128,6 +130,13 @@ def test_what_a_database_could_not_keep_is_replaced(api: Program) -> None:
     assert run["status"] == "succeeded"
     assert run["output"] == {"text": "nul\ufffd", "half": "\ufffd", "k\ufffd": 1}
     assert run["logs"][0]["message"] == "a\ufffdb"
+
+
+@pytest.mark.parametrize("source", ["return 'a\0b'", "return 'half \ud800 pair'"])
+def test_unsaved_code_that_no_database_could_keep_is_refused(api: Program, script: dict, source: str) -> None:
+    answer = api.post(f"/scripts/{script['id']}/executions", {"source": source, "wait": True})
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "source")
 
 
 def test_a_disabled_script_still_runs_by_hand(api: Program, script: dict) -> None:

@@ -1,5 +1,6 @@
 """Calling by name, versions, validating, and every list with its filters and pages."""
 
+import base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -211,3 +212,13 @@ def test_triggers_of_a_script_come_in_pages_too(
     assert [row["id"] for row in first["items"] + rest["items"]] == made[::-1]
     assert rest["next_cursor"] is None
     assert api.get(f"{path}?limit=0").status_code == api.get(f"{path}?page=2").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "moment", ["yesterday", "2026-11-22T10:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+)
+def test_a_cursor_that_is_not_ours_is_refused(api: Program, moment: str) -> None:
+    cursor = base64.urlsafe_b64encode(f"{moment}|01a1ff83-d833-7fbe-b5cf-77431d1ead7b".encode()).decode().rstrip("=")
+    for path in ("/scripts", "/executions", "/dead-letters", "/audit"):
+        answer = api.get(f"{path}?cursor={cursor}")
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "cursor"), path

@@ -103,6 +103,8 @@ def test_the_name_of_a_deleted_script_is_free_again(api: Program, script: dict[s
         ({"name": "fine", "retention": {"max_versions": 0}}, "retention"),
         ({"name": "fine", "colour": "red"}, "colour"),
         ({"name": "fine", "note": 5}, "note"),
+        ({"name": "fine", "note": "a\0b"}, "note"),
+        ({"name": "fine", "note": "half \ud800 pair"}, "note"),
     ],
 )
 def test_what_does_not_fit_is_named(api: Program, body: dict[str, Any], field: str) -> None:

@@ -129,7 +129,10 @@ def test_huge_headers_and_bodies_are_refused_before_anything_is_kept(talk: Talk)
 
 
 def test_a_body_that_ends_before_its_length_is_refused_and_runs_nothing(port: int) -> None:
-    for head, refused in (("POST /hooks/acme/echo/half HTTP/1.1", b"INVALID_INPUT"), ("POST /api/v1/scripts HTTP/1.1", b"BAD_REQUEST")):
+    for head, refused in (
+        ("POST /hooks/acme/echo/half HTTP/1.1", b"INVALID_INPUT"),
+        ("POST /api/v1/scripts HTTP/1.1", b"BAD_REQUEST"),
+    ):
         with socket.create_connection(("127.0.0.1", port), 30) as connection:
             connection.sendall(request(head, "Content-Length: 10", body=b"half"))
             connection.shutdown(socket.SHUT_WR)
