@@ -198,21 +198,33 @@ def _release(waiting: Occurrence, due: Due) -> dict[str, Any] | None:
 
 
 def rearm(now: datetime | None = None) -> int:
-    """A schedule without a next slot that should have one gets it: after a restored backup, or a row put aside."""
-    now, armed = now or utcnow(), 0
-    query = select(Schedule).where(
-        Schedule.next_run_at.is_(None), (Schedule.ends_at.is_(None)) | (Schedule.ends_at > now)
-    )
+    """A schedule without a next slot that should have one gets it: after a restored backup, or a row put aside. Any number may
+    rightly have none, as those that do not come again before their end, so each batch begins behind the last."""
+    now, armed, last = now or utcnow(), 0, UUID(int=0)
     with as_system(db.session):
-        if not _anything(query.with_only_columns(Schedule.id)):
-            return 0
-        for schedule in db.session.scalars(query.limit(BATCH).with_for_update(skip_locked=True)):
-            try:
-                schedule.next_run_at = schedule_times.due_at(schedule, now)
-            except (CronError, ZoneInfoNotFoundError, ValueError):
-                log.warning("schedule %s cannot be read, so it does not run", schedule.id)
-            armed += schedule.next_run_at is not None
-        db.session.commit()
+        while ids := _unarmed(now, last):
+            armed += _arm(ids, now)
+            last = ids[-1]
+    return armed
+
+
+def _unarmed(now: datetime, last: UUID) -> list[UUID]:
+    has_not_ended = Schedule.ends_at.is_(None) | (Schedule.ends_at > now)
+    query = select(Schedule.id).where(Schedule.next_run_at.is_(None), has_not_ended, Schedule.id > last)
+    with system_reading(db.engine) as connection:
+        return list(connection.scalars(query.order_by(Schedule.id).limit(BATCH)))
+
+
+def _arm(ids: Collection[UUID], now: datetime) -> int:
+    armed = 0
+    query = select(Schedule).where(Schedule.id.in_(ids), Schedule.next_run_at.is_(None))
+    for schedule in db.session.scalars(query.with_for_update(skip_locked=True)):
+        try:
+            schedule.next_run_at = schedule_times.due_at(schedule, now)
+        except (CronError, ZoneInfoNotFoundError, ValueError):
+            log.warning("schedule %s cannot be read, so it does not run", schedule.id)
+        armed += schedule.next_run_at is not None
+    db.session.commit()
     return armed
 
 

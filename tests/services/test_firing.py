@@ -265,6 +265,17 @@ def test_what_should_have_a_next_slot_and_has_none_is_armed_again(hourly):
     assert kept(schedule).next_run_at == NOON + HOUR
 
 
+def test_however_many_rightly_have_no_next_slot_what_should_have_one_is_armed(hourly, monkeypatch):
+    monkeypatch.setattr(firing, "BATCH", 2)
+    for _ in range(5):
+        over = hourly(cron="0 0 1 1 *", ends_at=NOON + HOUR)
+        arm(over, None)
+    schedule = hourly()
+    arm(schedule, None)
+    assert firing.rearm(NOON) == 1
+    assert kept(schedule).next_run_at == NOON + HOUR
+
+
 def test_a_row_nobody_can_read_harms_no_other(hourly):
     broken, sound = hourly(), hourly()
     db.session.execute(update(Schedule).where(Schedule.id == broken.id).values(timezone="Nowhere/Land"))
