@@ -102,7 +102,12 @@ def _plans(now: datetime) -> list[_Plan]:
     found = _due(now)
     narrow = [due.schedule.id for due in found if due.schedule.overlap != "allow"]
     going, waiting = busy(narrow), _with_waiting(narrow)
-    return [_plan(due, now, due.schedule.id in going, due.schedule.id in waiting) for due in found]
+    unsure = _past_lease(going)
+    return [
+        _plan(due, now, due.schedule.id in going, due.schedule.id in waiting)
+        for due in found
+        if due.schedule.id not in unsure
+    ]
 
 
 def _plan(due: Due, now: datetime, is_going: bool, has_waiting: bool) -> _Plan:
@@ -150,6 +155,16 @@ def busy(schedule_ids: Collection[UUID]) -> set[UUID]:
     if not schedule_ids:
         return set()
     query = select(Execution.trigger_id).where(Execution.trigger_id.in_(schedule_ids), _OPEN)
+    return {trigger_id for trigger_id in db.session.scalars(query) if trigger_id}
+
+
+def _past_lease(schedule_ids: Collection[UUID]) -> set[UUID]:
+    """Those of which a run may be lost, as after a power cut. The sweep says so in a second, and they stay due until then: a dead
+    run must not keep the one away that stands for all that was missed."""
+    if not schedule_ids:
+        return set()
+    is_past = Execution.status == "running", Execution.due_at < utcnow()
+    query = select(Execution.trigger_id).where(Execution.trigger_id.in_(schedule_ids), _OPEN, *is_past)
     return {trigger_id for trigger_id in db.session.scalars(query) if trigger_id}
 
 

@@ -36,9 +36,10 @@ class Due:
 
 def judge(due: Due, slots: Sequence[Slot], now: datetime, *, is_going: bool, has_waiting: bool) -> list[Verdict]:
     schedule = due.schedule
-    found = [Verdict(slot.at, reason) for slot, reason in _missed(due, slots, now)]
+    newest = _newest(schedule, slots[-1], is_going=is_going, has_waiting=has_waiting)
+    found = [Verdict(slot.at, reason) for slot, reason in _missed(due, slots, now, another_runs=not newest.reason)]
     if len(found) < len(slots):
-        found.append(_newest(schedule, slots[-1], is_going=is_going, has_waiting=has_waiting))
+        found.append(newest)
     return [*found, *_second_showings(schedule, slots)]
 
 
@@ -51,7 +52,7 @@ def let_go(due: Due, slots: Sequence[Slot], now: datetime, *, paused: bool) -> l
     return [*(Verdict(slot.at, reason(slot)) for slot in slots), *_second_showings(due.schedule, slots)]
 
 
-def _missed(due: Due, slots: Sequence[Slot], now: datetime) -> Iterator[tuple[Slot, str]]:
+def _missed(due: Due, slots: Sequence[Slot], now: datetime, *, another_runs: bool) -> Iterator[tuple[Slot, str]]:
     """The slots that do not run, whatever else goes on. The newest of all may: then it is not among them."""
     schedule = due.schedule
     standing = standing_reason(due)
@@ -59,7 +60,8 @@ def _missed(due: Due, slots: Sequence[Slot], now: datetime) -> Iterator[tuple[Sl
         yield from ((slot, standing) for slot in slots)
         return
     # One run stands for all the missed ones, or they are let go.
-    yield from ((slot, "misfire" if schedule.misfire == "skip" else "down") for slot in slots[:-1])
+    stood_for = another_runs and schedule.misfire == "once"
+    yield from ((slot, "down" if stood_for else "misfire") for slot in slots[:-1])
     if schedule.misfire == "skip" and _is_late(schedule, slots[-1], now):
         yield slots[-1], "misfire"
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from models import Execution, Occurrence, OutboxEntry, Schedule, Script, Tenant, db
 from models.base import utcnow
 from models.tenancy import as_system
-from services import firing, schedule_times, schedules, scripts
+from services import executions, firing, schedule_times, schedules, scripts
 from services.identity import Principal
 from services.schedules import Changes
 from tests.conftest import Person
@@ -124,6 +124,25 @@ def test_after_hours_of_downtime_one_run_or_none_as_the_policy_says(hourly, misf
     assert ledger(schedule) == rows
     assert len(runs()) == (misfire == "once")
     assert kept(schedule).next_run_at == NOON + 3 * HOUR
+
+
+def test_a_run_that_a_power_cut_ended_does_not_keep_its_successor_away(hourly):
+    schedule = hourly()
+    fire(NOON)
+    lapsed = {"status": "running", "leased_by": "a process of before", "due_at": utcnow() - HOUR}
+    db.session.execute(update(Execution).values(lapsed))
+    db.session.commit()
+    assert fire(NOON + 2 * HOUR) == 0, "whether it goes on is not known yet"
+    executions.sweep()
+    assert fire(NOON + 2 * HOUR) == 1
+    assert ledger(schedule) == [("12:00", "ran", ""), ("13:00", "skipped", "down"), ("14:00", "ran", "")]
+
+
+def test_no_run_is_said_to_stand_for_missed_slots_where_none_does(hourly):
+    schedule = hourly(misfire="once", overlap="skip")
+    fire(NOON)
+    fire(NOON + 2 * HOUR)
+    assert ledger(schedule) == [("12:00", "ran", ""), ("13:00", "skipped", "misfire"), ("14:00", "skipped", "overlap")]
 
 
 def test_a_slot_that_is_just_late_is_not_missed(hourly):
