@@ -1,9 +1,10 @@
 """What became of a schedule's slots, and how often it therefore really runs."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from services.cron.parse import Every, parse
 from services.cron.times import slots
 from services.paging import Page, keyset
 
+_ENOUGH = 25  # times, to know how far apart they usually are
 _WORTH_SAYING = 1.1  # one time in many that was skipped is no other rhythm
 
 
@@ -77,12 +79,18 @@ class Rhythm:
 def rhythm(schedule: Schedule, entries: Sequence[Entry]) -> Rhythm | None:
     """How often it was meant to run, and how often it does: no more than once a minute, and less where runs overlap."""
     expression = parse(schedule.cron)
-    coming = list(islice(slots(expression, ZoneInfo(schedule.timezone), utcnow()), 2))
+    coming = [slot.at for slot in islice(slots(expression, ZoneInfo(schedule.timezone), utcnow()), _ENOUGH)]
     if len(coming) < 2:
         return None
-    period = coming[1].at - coming[0].at
+    period = _usual(after - before for before, after in pairwise(coming))
     overlapped = sum(entry.reason == "overlap" for entry in entries)
     ran = sum(entry.state != "skipped" for entry in entries)
     configured = timedelta(seconds=expression.seconds) if isinstance(expression, Every) else period
     stretch = (ran + overlapped) / ran if ran else 1.0
     return Rhythm(configured, period * stretch, is_stretched=stretch >= _WORTH_SAYING)
+
+
+def _usual(pauses: Iterable[timedelta]) -> timedelta:
+    """Nights and weekends lie between some of them."""
+    times = Counter(pauses)
+    return min(times, key=lambda pause: (-times[pause], pause))

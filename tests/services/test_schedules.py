@@ -13,7 +13,7 @@ from sqlalchemy import select
 from models import AuditEntry, Execution, Occurrence, OutboxEntry, Schedule, Script, db
 from models.base import utcnow
 from models.tenancy import as_tenant
-from services import firing, schedules, scripts, versions
+from services import firing, occurrences, schedule_times, schedules, scripts, versions
 from services.cron.parse import CronError
 from services.cron.times import ClockChange
 from services.errors import Conflict, Forbidden, Invalid, NotFound
@@ -298,3 +298,13 @@ def test_runs_that_take_too_long_stretch_the_rhythm(author, script):
     assert rhythm.is_stretched
     once = [Entry(utcnow(), "succeeded")] * 20 + entries[1:2]
     assert not schedules.rhythm(schedule, once).is_stretched
+
+
+@pytest.mark.parametrize("now", [datetime(2027, 1, 4, 12, tzinfo=UTC), datetime(2027, 1, 7, 12, tzinfo=UTC)])
+@pytest.mark.parametrize(
+    ("cron", "hours"), [("0 9 * * 1-5", 24), ("*/15 9-17 * * *", 0.25), ("45 8-12 * * *", 1), ("0 0 * * *", 24)]
+)
+def test_nights_and_weekends_are_no_part_of_a_rhythm(author, script, monkeypatch, cron, hours, now):
+    monkeypatch.setattr(occurrences, "utcnow", lambda: now)
+    schedule = schedules.create(author, script.id, Changes(cron=cron, timezone="UTC"))
+    assert schedules.rhythm(schedule, []).configured == timedelta(hours=hours)
