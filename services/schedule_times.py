@@ -30,6 +30,11 @@ def due_at(schedule: Schedule, now: datetime) -> datetime | None:
     return slot.at + delay(schedule)
 
 
+def first_due_at(schedule: Schedule, now: datetime) -> datetime | None:
+    """As `due_at`, where what is set counts from `now`: a slot of before is not its own, though its delay be not over yet."""
+    return due_at(schedule, now + delay(schedule))
+
+
 def due_slots(schedule: Schedule, now: datetime) -> tuple[list[Slot], datetime | None]:
     """The slots from the armed one to now, oldest first, and when it is to be looked at next."""
     assert schedule.next_run_at is not None

@@ -133,7 +133,7 @@ def create(actor: Principal, script_id: UUID, changes: Changes) -> Schedule:
     _fill(schedule, script, {"cron": "", "input": None} | changes.given())
     db.session.add(schedule)
     db.session.flush()
-    schedule.next_run_at = schedule_times.due_at(schedule, utcnow())
+    schedule.next_run_at = schedule_times.first_due_at(schedule, utcnow())
     _conclude(actor, schedule, "schedule.created", after=triggers.schedule_facts(schedule))
     return schedule
 

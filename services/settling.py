@@ -27,7 +27,7 @@ def settle(before: Due, after: Schedule, now: datetime) -> None:
     slot_rows.write([(before, verdict) for verdict in verdicts])
     if any(not verdict.reason for verdict in verdicts):
         after.last_run_at = now
-    after.next_run_at = schedule_times.due_at(after, now + schedule_times.delay(after))
+    after.next_run_at = schedule_times.first_due_at(after, now)
 
 
 def _verdicts(before: Due, after: Schedule, now: datetime) -> list[Verdict]:

@@ -90,6 +90,13 @@ def test_its_spread_is_its_own_and_stays(author, script):
     assert (schedule.next_run_at - before) % timedelta(hours=1) == timedelta()
 
 
+def test_a_time_of_before_it_was_made_is_none_of_its_own_however_wide_its_spread(author, script, monkeypatch):
+    monkeypatch.setattr(schedules, "utcnow", lambda: datetime(2027, 1, 4, 9, 0, 1, tzinfo=UTC))
+    monkeypatch.setattr(schedule_times, "delay", lambda schedule: timedelta(minutes=40))
+    schedule = schedules.create(author, script.id, Changes(cron="0 9 * * *", timezone="UTC", jitter_seconds=3600))
+    assert schedule.next_run_at == datetime(2027, 1, 5, 9, 40, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
