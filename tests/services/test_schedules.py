@@ -246,6 +246,14 @@ def looked_by_both_first(look: Callable) -> Callable:
     return wait
 
 
+def test_no_run_by_hand_waits_where_what_waits_is_let_go(author, script):
+    schedule = schedules.create(author, script.id, Changes(cron="@daily", overlap="queue", enabled=False))
+    assert schedules.run_now(author, schedule.id)
+    with pytest.raises(Conflict, match="still going"):
+        schedules.run_now(author, schedule.id)
+    assert schedules.ledger(author, schedule.id) == []
+
+
 def test_two_runs_by_hand_at_once_are_one(author, script, monkeypatch, both_at_once):
     schedule_id = schedules.create(author, script.id, Changes(cron="@daily", overlap="skip")).id
     monkeypatch.setattr(firing, "busy", looked_by_both_first(firing.busy))
