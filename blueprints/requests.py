@@ -5,7 +5,7 @@ import re
 import time
 from uuid import uuid4
 
-from flask import Flask, abort, g, request
+from flask import Flask, abort, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
@@ -47,11 +47,15 @@ def _take_body() -> None:
     """All of it, and in time, before anybody reads it: its sender could keep a thread of the server for as long as they like."""
     if is_hook(request.path):
         return
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    request.max_content_length = most + 1  # what comes in chunks the framework cuts off there, and says nothing
     try:
         with slow_senders.within(BODY_SECONDS, request.environ.get("gunicorn.socket")):
-            request.get_data()
+            body = request.get_data()
     except TimeoutError:
         abort(408)
+    if len(body) > most:
+        abort(413)
 
 
 def _refuse_nul() -> None:

@@ -1,5 +1,6 @@
 """What holds for every route of the API: it is described, it asks for a token, it refuses in problem documents."""
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 from blueprints.api.document import operations
 from tests.api.conftest import Program
 from tests.conftest import Person, settings_for
+from tests.support.http import IN_CHUNKS
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 NOWHERE = "01a1ff83-d833-7fbe-b5cf-77431d1ead7b"
@@ -198,6 +200,17 @@ def test_what_is_no_json_or_too_much_of_it_is_refused(api: Program) -> None:
                            (send(b'"' + b"x" * (2 * 1024 * 1024) + b'"', "application/json"), 413)):  # fmt: skip
         assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
         assert answer.json["status"] == status
+
+
+def test_too_much_is_refused_also_where_its_length_is_not_said(api: Program) -> None:
+    most = 2 * 1024 * 1024
+    given = b'{"source": "1"}'
+    for length, status in ((most, 200), (most + 1, 413), (2 * most, 413)):
+        answer = api._client.post(
+            "/api/v1/scripts/validate", headers=api._headers | {"Content-Type": "application/json"},
+            input_stream=io.BytesIO(given.ljust(length)), environ_overrides=IN_CHUNKS,
+        )  # fmt: skip
+        assert (answer.status_code, answer.json.get("status", 200)) == (status, status), length
 
 
 def test_head_and_options_answer_like_get_and_nothing(api: Program, script: dict[str, Any]) -> None:

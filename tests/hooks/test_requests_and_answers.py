@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests.support.http import IN_CHUNKS
+
 
 def test_a_script_sees_the_whole_request_and_nothing_that_opens_other_doors(serve, world):
     serve(path="orders/:id/lines/:line")
@@ -209,10 +211,10 @@ def test_a_megabyte_arrives_and_one_byte_more_does_not(serve, world, runs):
     # However long it says it is, or whether it says so at all.
     for sent, status in ((10, 200), (11, 413)):
         body = io.BytesIO(b"x" * sent)
-        answer = world.post("/hooks/acme/small", input_stream=body, environ_overrides={"wsgi.input_terminated": True})
+        answer = world.post("/hooks/acme/small", input_stream=body, environ_overrides=IN_CHUNKS)
         assert answer.status_code == status
     body = io.BytesIO(b"x" * 5000)
-    answer = world.post("/hooks/acme/small", input_stream=body, environ_overrides={"wsgi.input_terminated": True})
+    answer = world.post("/hooks/acme/small", input_stream=body, environ_overrides=IN_CHUNKS)
     assert answer.status_code == 413 and body.tell() < 5000
 
 

@@ -9,6 +9,9 @@ from werkzeug.test import TestResponse
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
+IN_CHUNKS = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+"""What the server says of a body whose length nobody announced: for `environ_overrides`."""
+
 
 class Browser:
     def __init__(self, app: Flask) -> None:
