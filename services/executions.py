@@ -29,6 +29,7 @@ from services.queueing import Wanted, enqueue, queued
 from services.steward import ask_to_stop
 from services.stored import as_json, as_text
 from services.sweeping import sweep
+from services.turns import turns
 from services.wiring import redis
 
 __all__ = [
@@ -165,10 +166,12 @@ def get(actor: Principal, execution_id: UUID) -> Execution:
 
 
 def wait_for(actor: Principal, execution_id: UUID, seconds: float) -> Execution:
-    """The run when it has finished, or as it is after so long."""
+    """The run when it has finished, or as it is after so long; at once where others of the tenant wait on all its threads."""
+    assert actor.tenant is not None
     until, pause = time.monotonic() + seconds, 0.005
-    with reading():  # asking again and again must not take the lock that the run needs to finish
-        while _goes_on(execution_id) and time.monotonic() + pause <= until:
+    # Asking again and again must not take the lock that the run needs to finish.
+    with reading(), turns().watching(actor.tenant.id) as may_wait:
+        while _goes_on(execution_id) and may_wait and time.monotonic() + pause <= until:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.1)
         found = get(actor, execution_id)

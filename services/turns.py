@@ -7,6 +7,8 @@ asks: who ends lets the next one in. A tenant may occupy half of the server's th
 
 import threading
 from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -26,6 +28,12 @@ class _Tenant:
     going: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))  # by script
     total: int = 0
     waiting: deque[_Waiter] = field(default_factory=deque)
+    watching: int = 0
+
+    @property
+    def threads(self) -> int:
+        """How many of the server's it occupies."""
+        return self.total + len(self.waiting) + self.watching
 
 
 class Turns:
@@ -48,7 +56,7 @@ class Turns:
                 self._admit(tenant, script_id)
                 return ""
             whose = "script" if tenant.going[script_id] >= most else "tenant"
-            if tenant.total + len(tenant.waiting) >= self._share:
+            if tenant.threads >= self._share:
                 return whose
             waiter = _Waiter(script_id, most)
             tenant.waiting.append(waiter)
@@ -75,8 +83,25 @@ class Turns:
             if not tenant.going[script_id]:
                 del tenant.going[script_id]
             self._let_in(tenant, most_of_tenant)
-            if not tenant.total and not tenant.waiting:
-                del self._tenants[tenant_id]
+            self._forget_idle(tenant_id)
+
+    @contextmanager
+    def watching(self, tenant_id: UUID) -> Iterator[bool]:
+        """For a request that waits for a run which another thread performs: whether there is a thread to wait on."""
+        with self._lock:
+            tenant = self._tenants[tenant_id]
+            may_wait = tenant.threads < self._share
+            tenant.watching += may_wait
+        try:
+            yield may_wait
+        finally:
+            with self._lock:
+                tenant.watching -= may_wait
+                self._forget_idle(tenant_id)
+
+    def _forget_idle(self, tenant_id: UUID) -> None:
+        if not self._tenants[tenant_id].threads:
+            del self._tenants[tenant_id]
 
     def _let_in(self, tenant: _Tenant, most: int) -> None:
         for waiter in list(tenant.waiting):

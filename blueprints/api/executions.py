@@ -70,7 +70,8 @@ def index() -> Response:
     },
 }))  # fmt: skip
 def start(script_id: UUID) -> Response:
-    """200 with the finished run when it ends within `wait`, else 202 with how it stands."""
+    """200 with the finished run when it ends within `wait`, else 202 with how it stands: at once where too many requests of the
+    tenant wait already."""
     given = body()
     seconds = _wait(given)
     run = executions.start(
@@ -132,7 +133,7 @@ def logs(execution_id: UUID) -> Response:
 @signed_in
 @contract(_l("Stop a run"), STANDING, takes=takes({}), refuses=(403, 409))
 def cancel(execution_id: UUID) -> Response:
-    """409 when it has finished. Needs `executions.cancel`, or `scripts.execute` for one's own runs."""
+    """409 when it has finished. Needs `executions.cancel` and `executions.read`, or `scripts.execute` for one's own runs."""
     body()
     executions.cancel(actor(), execution_id)
     return _standing(execution_id)

@@ -1,5 +1,6 @@
 """Runs by program: waiting for the answer, not waiting, stopping, repeating."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -82,6 +83,19 @@ def test_a_running_run_can_be_stopped(api: Program) -> None:
     assert asked.status_code in (200, 202)
     assert (ended["status"], ended["error"]["code"]) == ("cancelled", "CANCELLED")
     assert api.post(f"/executions/{run['id']}/cancel").status_code == 409
+
+
+def test_who_stops_the_runs_of_others_needs_what_the_document_says(
+    api: Program, program: Callable[..., Program], alice: Person
+) -> None:
+    run = api.post(f"/scripts/{write(api, 'await sdk.sleep(20000)')}/executions").json
+    path = f"/executions/{run['id']}/cancel"
+    said = api.get("/openapi.json").json["paths"]["/executions/{execution_id}/cancel"]["post"]["description"]
+    needed = frozenset(re.findall(r"`(\w+\.\w+)`", said.partition(", or ")[0]))
+
+    for one in needed:
+        assert program(alice, needed - {one}).post(path).status_code == 403, one
+    assert program(alice, needed).post(path).status_code in (200, 202)
 
 
 def test_a_run_is_repeated_on_its_own_version_or_on_the_current_one(api: Program, script: dict) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -22,6 +23,7 @@ from services.identity import Principal
 from services.parameters import InvalidInput
 from services.queueing import Wanted
 from services.scripts import Changes
+from services.turns import turns
 from tests.conftest import Person
 
 
@@ -299,6 +301,16 @@ def test_a_stop_is_heard_at_any_moment(author: Principal) -> None:
         time.sleep(pause)
         executions.cancel(author, run.id)
         assert executions.wait_for(author, run.id, 10).status == "cancelled"
+
+
+def test_nobody_waits_for_a_run_on_threads_that_other_tenants_need(author: Principal) -> None:
+    assert author.tenant is not None
+    run = queue(write(author, "return 1"))
+
+    with ExitStack() as crowd:
+        while crowd.enter_context(turns().watching(author.tenant.id)):
+            pass
+        assert executions.wait_for(author, run, 3600).status == "queued"
 
 
 def test_live_lines_are_there_while_it_runs(author: Principal) -> None:

@@ -66,8 +66,24 @@ def test_a_tenant_leaves_threads_to_others() -> None:
         thread.join(10)
 
 
+def test_who_waits_for_a_run_of_another_thread_leaves_threads_to_others_too() -> None:
+    turns = Turns(2)
+    with turns.watching(ACME) as first, turns.watching(ACME) as second, turns.watching(ACME) as third:
+        assert (first, second, third) == (True, True, False)
+        assert turns.enter(ACME, SCRIPT, 1, 9, 0) == "", "what begins at once keeps nobody waiting"
+        assert turns.enter(ACME, SCRIPT, 1, 9, 30) == "script"
+        with turns.watching(GLOBEX) as elsewhere:
+            assert elsewhere
+    with turns.watching(ACME) as again:
+        assert again
+    turns.leave(ACME, SCRIPT, 9)
+
+
 def test_nothing_is_kept_of_who_is_gone() -> None:
-    turns = Turns(3)
+    turns = Turns(1)
     turns.enter(ACME, SCRIPT, 1, 1, 0)
-    turns.leave(ACME, SCRIPT, 1)
+    with turns.watching(ACME):
+        turns.leave(ACME, SCRIPT, 1)
+    with turns.watching(ACME), turns.watching(ACME):
+        pass
     assert not turns._tenants
