@@ -89,8 +89,8 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "QUOTA_EXCEEDED": ErrorText(
         _l("Quota used up"),
-        _l("The organization has used all it may use for now."),
-        _l("Wait until the quota renews, or ask an administrator to raise it."),
+        _l("The organization has begun as many runs as it may begin in a minute."),
+        _l("Wait for the next minute. If this happens often, ask whoever runs this server for a higher limit."),
     ),
     "FEATURE_DISABLED": ErrorText(
         _l("Scripts are switched off"),

@@ -128,6 +128,7 @@ def _facts(run: Execution, most: int = BESIDE) -> dict[str, Any]:
     return {
         "run": run, "script": run_facts.script_of(run), "logs": logs, "calls": now.calls,
         "earlier": len(now.logs) - len(logs),
+        "waits_for_minute": run.status == "queued" and not run_facts.has_room(run),
         "elapsed_ms": (until - run.started_at).total_seconds() * 1000 if run.started_at else 0,
         "may_stop": actor().may("executions.cancel") or (run.user_id == actor().id and actor().may("scripts.execute")),
     }  # fmt: skip

@@ -5,9 +5,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from blueprints.errors import attempt
-from blueprints.forms.people import KeepingForm, TenantForm
+from blueprints.forms.tenants import KeepingForm, LimitsForm, TenantForm
 from blueprints.guard import actor, requires
-from services import tenants
+from services import tenant_limits, tenants
 from services.retention import DAYS
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
@@ -46,5 +46,6 @@ def _page(form: TenantForm | None = None, keeping: KeepingForm | None = None) ->
     return render_template(
         "settings/index.html",
         form=form or TenantForm(formdata=None, data=data),
+        limits=LimitsForm(formdata=None, data=tenant_limits.own(actor())) if here else None,
         keeping=keeping or KeepingForm(formdata=None, data=tenants.keeps(actor()) if here else {}),
     )

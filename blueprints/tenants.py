@@ -7,9 +7,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from blueprints.errors import attempt
-from blueprints.forms.people import NewTenantForm
+from blueprints.forms.tenants import LimitsForm, NewTenantForm
 from blueprints.guard import actor, requires
-from services import tenants
+from services import tenant_limits, tenants
+from services.tenant_limits import LIMITS
 
 bp = Blueprint("tenants", __name__, url_prefix="/tenants")
 
@@ -49,3 +50,25 @@ def set_active(tenant_id: UUID) -> Response:
     sentence = _("“%(name)s” is open.") if tenant.is_active else _("“%(name)s” is closed.")
     flash(sentence % {"name": tenant.name}, "success")
     return redirect(url_for("tenants.index"), 303)
+
+
+@bp.get("/<uuid:tenant_id>/limits")
+@requires("tenants.manage")
+def limits(tenant_id: UUID) -> str:
+    return _limits_page(tenant_id)
+
+
+@bp.post("/<uuid:tenant_id>/limits")
+@requires("tenants.manage")
+def set_limits(tenant_id: UUID) -> Response | tuple[str, int]:
+    form = LimitsForm()
+    if attempt(form, lambda: tenant_limits.set(actor(), tenant_id, {name: form[name].data for name in LIMITS})):
+        flash(_("Saved."), "success")
+        return redirect(url_for("tenants.limits", tenant_id=tenant_id), 303)
+    return _limits_page(tenant_id, form), 422
+
+
+def _limits_page(tenant_id: UUID, form: LimitsForm | None = None) -> str:
+    tenant = tenant_limits.of(actor(), tenant_id)
+    form = form or LimitsForm(formdata=None, data=tenant.limits)
+    return render_template("tenants/limits.html", tenant=tenant, form=form)

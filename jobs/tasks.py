@@ -10,25 +10,24 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
 from queue import SimpleQueue
 from uuid import UUID
 
 from flask import Flask, current_app
 
 from jobs.waiting import LOOK_AGAIN_S, Waiting
-from models.base import db, utcnow
-from models.tenancy import as_system, as_tenant
-from services import batch, claims, outbox, stale_slots
+from models.base import db
+from models.tenancy import as_tenant
+from services import batch, outbox
 from services.batch import Ended
+from services.beginning import MINUTE, Beginning
+from services.beginning import of as beginning_of
 from services.calls import Call
 from services.hands import hands
 from services.performing import conclude
 from services.performing import ended as ended_of
 from services.policies.concurrency import leave, most_at_once
-from services.policies.concurrency import take as take_slots
 from services.queue import HandedOver
-from services.wiring import settings
 
 log = logging.getLogger(__name__)
 
@@ -150,31 +149,35 @@ class Dispatcher:
                 _conclude_alone(one)
             if ended:
                 leave([one.call for one, _ in ended])
-            full = _take_slots(turn.begun)
+            beginning = beginning_of(turn.begun)
             steward = hands().steward
         for _, watch in ended:
             watch.close()
-        ours = {call.execution_id: call for call in turn.begun}
+        ours = {call.execution_id: call for call in beginning.now}
         with self._changed:
             for run in taken:
-                if run[2] in full:
-                    self._wait_again(run, full[run[2]])
+                if run[2] in beginning.waiting:
+                    self._wait_again(run, beginning)
                 elif call := ours.pop(run[2], None):
                     self._waiting.allow(run, *most_at_once(call))
                     watch = ExitStack()
                     watch.enter_context(steward.watching(call.execution_id))
-                    self._ready.put((run, replace(call, holds_slots=True), watch))
+                    self._ready.put((run, replace(call, is_admitted=True), watch))
                 else:
                     self._free += 1  # somebody else has it, or nobody should
                     self._waiting.left(run)
 
-    def _wait_again(self, run: HandedOver, whose: str) -> None:
+    def _wait_again(self, run: HandedOver, beginning: Beginning) -> None:
         """Its turn had not come: it keeps its place, and no attempt is burnt."""
         self._free += 1
         self._waiting.left(run)
         if not self._stopping:
             self._waiting.add_first(run)
-            self._waiting.is_full(run[1] if whose == "script" else run[0], time.monotonic())
+            whose, now = beginning.waiting[run[2]], time.monotonic()
+            if whose == MINUTE:
+                self._waiting.is_closed(run[0], now + beginning.next_minute_in)
+            else:
+                self._waiting.is_full(run[1] if whose == "script" else run[0], now)
 
     def _undo(self, ended: list[tuple[Ended, ExitStack]], taken: list[HandedOver]) -> None:
         with self._changed:
@@ -230,20 +233,3 @@ def _conclude_alone(one: Ended) -> None:
             conclude(one.call, dict(one.values))
     except Exception:
         log.exception("run %s could not be finished; the sweep finds it", one.call.execution_id)
-
-
-def _take_slots(begun: Sequence[Call]) -> dict[UUID, str]:
-    """Those that may not begin yet, and whose slots are all taken; they are queued again."""
-    full = (
-        {call.execution_id: whose for call, whose in zip(begun, take_slots(begun), strict=True) if whose}
-        if begun
-        else {}
-    )
-    if full:
-        for call in {call.script_id: call for call in begun if call.execution_id in full}.values():
-            stale_slots.free(call)
-        with as_system(db.session):
-            for execution_id in full:
-                claims.give_back(execution_id, utcnow() + timedelta(seconds=settings().run_lease_s))
-            db.session.commit()
-    return full

@@ -22,6 +22,7 @@ class Waiting:
         self._tenants: OrderedDict[UUID, deque[HandedOver]] = OrderedDict()
         self._held: set[UUID] = set()  # a run that is handed over again while it waits here, waits once
         self._full: dict[UUID, float] = {}  # script or tenant: when to try again
+        self._closed: dict[UUID, float] = {}  # tenant: until when none of its runs may begin, whatever else ends
         self._taken: Counter[UUID] = Counter()  # of a script, of a tenant: how many
         self._most: dict[UUID, int] = {}  # likewise, where it is known
 
@@ -57,12 +58,17 @@ class Waiting:
     def is_full(self, whose: UUID, now: float) -> None:
         self._full[whose] = now + LOOK_AGAIN_S
 
+    def is_closed(self, tenant_id: UUID, until: float) -> None:
+        self._closed[tenant_id] = until
+
     def has_room(self, *whose: UUID) -> None:
         for one in whose:
             self._full.pop(one, None)
 
     def next(self, now: float) -> HandedOver | None:
-        self._full = {whose: until for whose, until in self._full.items() if until > now}
+        self._full, self._closed = (
+            {whose: until for whose, until in each.items() if until > now} for each in (self._full, self._closed)
+        )
         for tenant_id, runs in list(self._tenants.items()):
             found = self._first(runs) if self._has_place(tenant_id) else None
             if found:
@@ -88,4 +94,6 @@ class Waiting:
         return None
 
     def _has_place(self, whose: UUID) -> bool:
-        return whose not in self._full and self._taken[whose] < self._most.get(whose, MANY)
+        return (
+            whose not in self._full and whose not in self._closed and self._taken[whose] < self._most.get(whose, MANY)
+        )

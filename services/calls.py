@@ -57,7 +57,7 @@ class Call:
     request_id: str = ""
     is_unwanted: bool = False  # somebody wants it stopped, before it has begun
     deadline: float | None = None  # time.monotonic(), where a caller waits no longer than that
-    holds_slots: bool = False  # whoever made the call took its slots already, for many calls at once
+    is_admitted: bool = False  # whoever made the call saw to its slots and its share of the minute, for many at once
     is_audited: bool = False  # whoever wrote its row wrote into the audit log, in the same transaction
 
 

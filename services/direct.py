@@ -27,7 +27,7 @@ from services.identity import Principal
 from services.ledger import Begun, ledger
 from services.limits import effective
 from services.places import Place, places
-from services.policies import audit
+from services.policies import audit, quota
 from services.policies.concurrency import most_at_once
 from services.queueing import Wanted, columns, type_of
 from services.runnable import Runnable
@@ -59,13 +59,16 @@ def run(script: Runnable, wanted: Wanted, seconds: float) -> Ran:
     """Performed, recorded and ended when this returns, after `seconds` at the latest: then it was stopped (TIMEOUT).
 
     The session is bound to the script's tenant, with nothing unsaved: its transaction ends here. `wanted.input` and
-    `.request` are JSON as `stored.as_json` passes it. Raises Busy, with nothing recorded, when no turn comes in time.
+    `.request` are JSON as `stored.as_json` passes it. Raises Busy, with nothing recorded, when no turn comes in time, and QuotaExceeded
+    when the tenant has had its runs of this minute.
     """
     until = time.monotonic() + seconds
     with writing():
         call = _call(script, wanted, until)
         db.session.commit()
         with _turn(call, min(until, time.monotonic() + LONGEST_WAIT_S)), hands().steward.watching(call.execution_id):
+            if not quota.spend(call.tenant_id, call.tenant_limits):
+                raise quota.turned_away(call.tenant_limits, call.trigger)
             return _performed(call, _row(script, wanted, call))
 
 
@@ -122,7 +125,7 @@ def _call(script: Runnable, wanted: Wanted, until: float) -> Call:
         source=version.source, parameters=version.parameters, limits=effective(version.limits, settings()),
         trigger=wanted.trigger, type=type_of(wanted), triggered_by=wanted.triggered_by, attempt=1,
         chain_depth=wanted.chain_depth, created_at=utcnow(), input=wanted.input, caller=caller, request=wanted.request,
-        request_id=logs.request_id.get(), deadline=until, holds_slots=True,
+        request_id=logs.request_id.get(), deadline=until, is_admitted=True,
         is_audited=caller is not None and wanted.trigger in audit.BY_SOMEBODY,
     )  # fmt: skip
 

@@ -38,13 +38,15 @@ class Conflict(ServiceError):
 class RateLimited(ServiceError):
     code = "RATE_LIMITED"
 
-    def __init__(self, resets_in: float, message: str) -> None:
+    def __init__(self, resets_in: float, message: str, **params: Any) -> None:
         # Up: who comes a moment too early is only refused once more.
         self.resets_in, self.seconds = resets_in, max(1, math.ceil(resets_in))
-        super().__init__(message, seconds=self.seconds)
+        super().__init__(message, seconds=self.seconds, **params)
 
 
-class QuotaExceeded(ServiceError):
+class QuotaExceeded(RateLimited):
+    """A tenant has begun as many runs as it may within a minute."""
+
     code = "QUOTA_EXCEEDED"
 
 

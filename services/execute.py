@@ -24,6 +24,7 @@ from services.live import CALL, LOG
 from services.policies.audit import audit
 from services.policies.concurrency import concurrency
 from services.policies.metrics import metrics
+from services.policies.quota import quota
 from services.policies.switch import switch
 from services.stored import storable
 from services.wiring import settings
@@ -106,5 +107,6 @@ def compose(policies: Sequence[Policy], innermost: Run) -> Run:
     return reduce(lambda run, policy: partial(policy, run), reversed(policies), innermost)
 
 
-POLICIES: tuple[Policy, ...] = (metrics, audit, switch, concurrency)
+# Quota after concurrency: a run that waits for a slot has not begun, and is not counted again and again.
+POLICIES: tuple[Policy, ...] = (metrics, audit, switch, concurrency, quota)
 execute: Run = compose(POLICIES, in_sandbox)

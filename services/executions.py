@@ -14,6 +14,7 @@ from models.base import db
 from models.database import reading
 from models.execution import FINISHED, Execution
 from models.script import Script
+from models.tenant import Tenant
 from runtime.errors import HostError
 from runtime.host import current_call
 from services import audit, claims, direct, event_log, outcomes, parameters, runnable, scripts, versions
@@ -25,6 +26,7 @@ from services.granted.facts import RunFacts
 from services.hands import hands
 from services.identity import Principal, require
 from services.performing import perform, perform_here, refuse
+from services.policies import quota
 from services.queueing import Wanted, enqueue, queued
 from services.steward import ask_to_stop
 from services.stored import as_json, as_text
@@ -122,9 +124,10 @@ def run_embedded(facts: RunFacts, name: str, input: Any, deadline: float | None)
     ended = db.session.scalars(select(Execution).where(Execution.id == child_id).options(*_WHOLE)).one()
     if ended.error:
         error = ended.error
-        raise HostError(
-            error["code"], f"{script.name}: {error['message']}", error["retryable"], {"execution_id": str(child_id)}
-        )
+        told = {"execution_id": str(child_id)}
+        if ended.status == "refused" and (asked := (error.get("details") or {}).get("retry_after")):
+            told["retry_after"] = asked
+        raise HostError(error["code"], f"{script.name}: {error['message']}", error["retryable"], told)
     return ended.output
 
 
@@ -146,6 +149,7 @@ def _stopped_with_its_caller(child_id: UUID) -> Iterator[None]:
 
 
 def _begin(script: Script, wanted: Wanted) -> Execution:
+    quota.require_room(script.tenant_id, db.session.get_one(Tenant, script.tenant_id).limits, wanted.trigger)
     started = queued(script, wanted)
     db.session.commit()
     hands().perform(started.id, perform_here)

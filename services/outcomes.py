@@ -5,7 +5,7 @@ from typing import Any
 
 from models.base import utcnow
 from runtime import Outcome, ScriptError
-from services.errors import ServiceError
+from services.errors import RateLimited, ServiceError
 from services.stored import storable
 
 _STATUS_OF_CODE = {"TIMEOUT": "timed_out", "CPU_LIMIT": "timed_out", "CANCELLED": "cancelled"}
@@ -40,7 +40,10 @@ def failure(error: ScriptError | None) -> dict[str, Any]:
 def refused(refusal: ServiceError) -> dict[str, Any]:
     """What a policy said no to. The script did not run."""
     faults = [fault.to_dict() for fault in getattr(refusal, "faults", ())]
-    error = ScriptError.of(refusal.code, storable(str(refusal)), details=storable({"faults": faults} if faults else {}))
+    details: dict[str, Any] = {"faults": faults} if faults else {}
+    if isinstance(refusal, RateLimited):
+        details = {"retry_after": round(refusal.resets_in, 3)}
+    error = ScriptError.of(refusal.code, storable(str(refusal)), details=storable(details))
     return {"status": "refused", "finished_at": utcnow(), **failure(error)}
 
 

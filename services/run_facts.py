@@ -12,10 +12,12 @@ from models.dead_letter import DeadLetter
 from models.event import Event
 from models.execution import Execution
 from models.script import Script
+from models.tenant import Tenant
 from services import causation
 from services.authoring import name_of
 from services.causation import Causation
 from services.identity import Principal
+from services.policies import quota
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Around:
 def script_of(run: Execution) -> Script:
     """Deleted or not: history stays readable."""
     return db.session.get_one(Script, run.script_id)
+
+
+def has_room(run: Execution) -> bool:
+    """Whether it could begin in this minute, as far as its tenant's quota goes."""
+    return quota.has_room(run.tenant_id, db.session.get_one(Tenant, run.tenant_id).limits)
 
 
 def around(actor: Principal, run: Execution) -> Around:

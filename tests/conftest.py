@@ -23,7 +23,7 @@ from settings import Settings
 from tests.support.http import Browser
 
 pytest_plugins = ["tests.support.garbage", "tests.support.compiled", "tests.support.memory", "tests.support.business", "tests.support.servers", "tests.support.browser", "tests.support.engines",
-                  "tests.support.order", "tests.support.routes", "tests.support.runs"]  # fmt: skip
+                  "tests.support.minutes", "tests.support.order", "tests.support.routes", "tests.support.runs"]  # fmt: skip
 
 PASSWORD = "correct horse battery"
 # argon2 is slow on purpose, and tests sign in a thousand times.

@@ -25,7 +25,7 @@ REFUSALS = (
     "Forbidden",
     "Invalid",
     "Conflict",
-    "QuotaExceeded",
+    "QuotaExceeded:2",
     "FeatureDisabled",
     "__init__",
     "RateLimited:2",

@@ -1,18 +1,22 @@
 """Fields and texts that several forms share."""
 
+import re
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 from wtforms import Field, SelectChoice, SelectField
-from wtforms.validators import ValidationError
-from wtforms.widgets import html_params
+from wtforms.validators import Optional, ValidationError
+from wtforms.widgets import TextInput, html_params
 
 from blueprints.languages import NAMES
 from models.base import utcnow
 from services import zones
+
+_WHOLE = re.compile("[0-9]{1,9}")
 
 
 class IdField(SelectField):
@@ -24,6 +28,29 @@ class IdField(SelectField):
 
 def _uuid(value: object) -> UUID:
     return value if isinstance(value, UUID) else UUID(str(value))
+
+
+class WholeField(Field):
+    """A whole number within bounds, or nothing: as usual."""
+
+    # Not a number input: browsers send what is no number as if the field were empty.
+    widget = TextInput()
+
+    def __init__(self, label: object, low: int, high: int, **options: Any) -> None:
+        super().__init__(label, validators=[Optional()], **options)
+        self.low, self.high = low, high
+
+    def refusal(self) -> str:
+        return _("Give a whole number from %(low)s to %(high)s, or leave it empty.", low=self.low, high=self.high)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = (valuelist[0] if valuelist else "").strip()
+        if text and not (_WHOLE.fullmatch(text) and self.low <= int(text) <= self.high):
+            raise ValidationError(self.refusal())
+        self.data = int(text) if text else None
+
+    def _value(self) -> str:
+        return self.raw_data[0] if self.raw_data else "" if self.data is None else str(self.data)
 
 
 class ZoneSelect:

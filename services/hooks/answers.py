@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from uuid import UUID
 
+from services.errors import RateLimited
 from services.hooks.wire import Refusal, Reply
 
 MEMBERS = frozenset({"status", "headers", "body", "encoding"})
@@ -168,6 +169,11 @@ def unfit(faults: Iterable[Mapping[str, Any]], id_: UUID | None = None) -> Refus
                    errors=errors)  # fmt: skip
 
 
+def too_many(refusal: RateLimited) -> Refusal:
+    """Nothing ran: whoever it belongs to has had its runs, or its requests, of this minute."""
+    return Refusal(429, refusal.code, str(refusal), headers={"Retry-After": str(refusal.seconds)})
+
+
 def is_busy(run: Run) -> bool:
     """It was refused for want of room, before it began: sent again, it may well run."""
     code = run.error["code"] if run.error else ""
@@ -181,8 +187,6 @@ def _failure(run: Run) -> Refusal:
         return busy(run.id)
     if code == "FEATURE_DISABLED":
         return Refusal(503, code, "Scripts are switched off here.", execution_id=run.id, headers={"Retry-After": "60"})
-    if run.status == "refused" and code == "QUOTA_EXCEEDED":
-        return Refusal(429, code, "The quota is used up.", execution_id=run.id, headers={"Retry-After": "60"})
     if run.status == "refused" and code == "INVALID_INPUT":
         return unfit((error.get("details") or {}).get("faults", []), run.id)
     details = error.get("details") or {}

@@ -8,13 +8,14 @@ from models.database import writing
 from models.tenancy import as_tenant
 from services import direct, parameters
 from services.endpoint_checks import LONGEST_WAIT_S
-from services.errors import Busy
+from services.errors import Busy, QuotaExceeded
 from services.hooks import admission, answers, cors, keys, taking
 from services.hooks.finding import Found, Place, find
 from services.hooks.wire import Arrival, Refusal, Reply, not_found
 from services.idempotency import Claim
 from services.identity import Principal
 from services.parameters import InvalidInput
+from services.policies import quota
 from services.queueing import Wanted, enqueue
 from services.wiring import settings
 
@@ -78,7 +79,11 @@ def _performed(found: Found, arrival: Arrival, body: bytes, caller: Principal | 
     claim = keys.recognize(found, arrival, body, caller)
     if isinstance(claim, Reply):
         return claim
-    return _queued(found, wanted, claim) if found.mode == "async" else _waited_for(found, wanted, claim)
+    try:
+        return _queued(found, wanted, claim) if found.mode == "async" else _waited_for(found, wanted, claim)
+    except QuotaExceeded as refusal:
+        keys.drop(claim)
+        raise answers.too_many(refusal) from None
 
 
 def _queued(found: Found, wanted: Wanted, claim: Claim | None) -> Reply:
@@ -87,6 +92,7 @@ def _queued(found: Found, wanted: Wanted, claim: Claim | None) -> Reply:
         parameters.apply(found.script.parameters, wanted.input)
     except InvalidInput as unfit:
         raise answers.unfit(fault.to_dict() for fault in unfit.faults) from None
+    quota.require_room(found.tenant_id, found.script.tenant_limits, wanted.trigger)
     run = enqueue(found.script, wanted)
     db.session.commit()
     keys.keep(claim, 202, run.id)

@@ -47,7 +47,7 @@ end
 
 
 def concurrency(run: Callable[[Call], Outcome], call: Call) -> Outcome:
-    if call.holds_slots:
+    if call.is_admitted:
         return run(call)
     [full] = take([call])
     if full:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from models import Tenant
 from tests.api.conftest import Program
 from tests.conftest import Person
+from tests.support.minutes import Minutes
 
 
 def finished(api: Program, run: dict[str, Any], seconds: float = 20) -> dict[str, Any]:
@@ -193,3 +195,24 @@ def test_a_script_calls_another_and_gets_its_value(api: Program, script: dict) -
     run = api.post(f"/scripts/{caller}/executions", {"wait": True}).json
 
     assert (run["output"], run["error"]) == (11, None)
+
+
+@pytest.mark.parametrize("path", ["/scripts/{id}/executions", "/scripts/run/Tax"])
+def test_a_tenant_that_has_had_its_runs_of_this_minute_is_told_when_to_come_again(
+    api: Program, acme: Tenant, minutes: Minutes, path: str
+) -> None:
+    script = api.post("/scripts", {"name": "Tax", "source": "return 1"}).json
+    minutes.use_up(acme.id)
+    minutes.pass_by(seconds=50)
+    address, key = path.format(id=script["id"]), {"Idempotency-Key": "once"}
+
+    answer = api.call("POST", address, {}, **key)
+    assert (answer.status_code, answer.mimetype) == (429, "application/problem+json")
+    assert (answer.json["code"], answer.headers["Retry-After"]) == ("QUOTA_EXCEEDED", "10")
+    assert "600 runs a minute" in answer.json["detail"] and "Try again in 10 s" in answer.json["detail"]
+    assert api.get("/executions").json["items"] == []
+
+    minutes.pass_by(seconds=10)
+    assert api.call("POST", address, {}, **key).status_code in (200, 202), (
+        "nothing was done, so the key is as good as new"
+    )

@@ -199,6 +199,42 @@ def test_whoever_comes_again_as_told_is_let_in(serve, world, monkeypatch):
     assert statuses == [200, 429, 200]
 
 
+def use_up(endpoint, minutes):
+    minutes.use_up(endpoint.tenant_id)
+    minutes.pass_by(seconds=20)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_business_that_has_had_its_runs_of_this_minute_answers_when_to_come_again(serve, world, runs, minutes, mode):
+    use_up(serve("return 1", mode=mode), minutes)
+    answer = world.post("/hooks/acme/orders", headers={"Idempotency-Key": "once"})
+
+    assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (429, "QUOTA_EXCEEDED", "40")
+    assert answer.mimetype == "application/problem+json"
+    assert runs() == []
+
+    minutes.pass_by(seconds=40)
+    again = world.post("/hooks/acme/orders", headers={"Idempotency-Key": "once"})
+    assert again.status_code == (200 if mode == "sync" else 202), "the key was not used up"
+
+
+def test_a_request_that_is_only_repeated_is_answered_all_the_same(serve, world, minutes):
+    endpoint = serve("return 7")
+    assert world.post("/hooks/acme/orders", headers={"Idempotency-Key": "once"}).json == 7
+    minutes.use_up(endpoint.tenant_id)
+    assert world.post("/hooks/acme/orders").status_code == 429
+    again = world.post("/hooks/acme/orders", headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.json, again.headers["Idempotency-Replayed"]) == (200, 7, "true")
+
+
+def test_a_signed_request_that_came_too_soon_may_be_sent_again(guarded, world, minutes):
+    use_up(guarded, minutes)
+    headers = signed(guarded)
+    assert world.post("/hooks/acme/orders", data=BODY, headers=headers).status_code == 429
+    minutes.pass_by(seconds=40)
+    assert world.post("/hooks/acme/orders", data=BODY, headers=headers).status_code == 200
+
+
 # ---- nothing is here
 
 

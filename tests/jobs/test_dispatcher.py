@@ -81,6 +81,18 @@ def test_a_full_tenant_waits_and_is_looked_at_again() -> None:
     assert waiting.next(LOOK_AGAIN_S * 2) == mine
 
 
+def test_a_closed_tenant_waits_whatever_of_it_ends_and_the_others_pass() -> None:
+    waiting, mine, other = Waiting(), run(ACME), run(GLOBEX)
+    waiting.add(mine)
+    waiting.add(other)
+    waiting.is_closed(ACME, until=60)
+
+    assert in_order(waiting, 1) == [other]
+    waiting.has_room(ACME, mine[1])
+    assert waiting.next(59.9) is None
+    assert waiting.next(60.1) == mine
+
+
 def test_who_comes_back_keeps_its_place() -> None:
     waiting, runs = Waiting(), [run(ACME) for _ in range(3)]
     for one in runs:

@@ -96,6 +96,7 @@ ROOT = (
     Visit("/tenants"),
     Visit("/tenants/new"),
     Visit("/tenants/new", 422, press="Create"),
+    Visit("/tenants/{tenant}/limits"),
     Visit("/profile"),
     Visit("/nowhere", 404),
 )

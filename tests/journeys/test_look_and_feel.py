@@ -109,6 +109,7 @@ def things(app: Flask, alice: Person, bob: Person, acme: Tenant) -> Iterator[dic
             "builtin_role": str(bob.principal.role_id),
             "link": invitation.secret,
             "secret": str(secret.id),
+            "tenant": str(alice.principal.tenant.id),
             "script": str(script.id),
             "endpoint": str(endpoint.id),
         }

@@ -10,10 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from jobs import tasks
 from models import Execution, Script, db
 from models.tenancy import as_system
-from services import batch, direct, executions, scripts, stale_slots, subscriptions
+from services import batch, beginning, direct, executions, scripts, stale_slots, subscriptions
 from services.errors import Busy
 from services.events import publish
 from services.identity import Principal
@@ -72,9 +71,9 @@ def test_a_worker_frees_it_too_and_burns_no_attempt(author: Principal, script: S
 
     with as_system(db.session):
         begun = batch.turn([], [second.id]).begun
-        assert tasks._take_slots(begun) == {second.id: "script"}
+        assert beginning.of(begun).waiting == {second.id: "script"}
         begun = batch.turn([], [second.id]).begun
-    assert tasks._take_slots(begun) == {} and begun[0].attempt == 1
+    assert beginning.of(begun).now == begun and begun[0].attempt == 1
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
