@@ -12,6 +12,7 @@ from wtforms import Field, SelectChoice, SelectField
 from wtforms.validators import Optional, ValidationError
 from wtforms.widgets import TextInput, html_params
 
+from blueprints.formats import number
 from blueprints.languages import NAMES
 from models.base import utcnow
 from services import zones
@@ -41,7 +42,8 @@ class WholeField(Field):
         self.low, self.high = low, high
 
     def refusal(self) -> str:
-        return _("Give a whole number from %(low)s to %(high)s, or leave it empty.", low=self.low, high=self.high)
+        low, high = number(self.low), number(self.high)
+        return _("Give a whole number from %(low)s to %(high)s, or leave it empty.", low=low, high=high)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         text = (valuelist[0] if valuelist else "").strip()

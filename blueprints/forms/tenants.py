@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from flask_babel import LazyString
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
+from blueprints.formats import number
 from blueprints.forms.fields import WholeField, ZoneField, clean, language_choices, no_control_characters
 from services.retention import BOUNDS, DAYS
 from services.tenant_limits import LIMITS
@@ -56,9 +58,11 @@ class LimitField(WholeField):
     def __init__(self, label: object = None, **options: Any) -> None:
         limit = LIMITS[options["name"]]
         super().__init__(label, limit.low, limit.high, **options)
-        self.description = _l(
-            "From %(low)s to %(high)s. Empty: %(usual)s.", low=limit.low, high=limit.high, usual=limit.default
-        )
+        self.description = LazyString(self._bounds, limit.default)
+
+    def _bounds(self, usual: int) -> str:
+        low, high, default = map(number, (self.low, self.high, usual))
+        return _("From %(low)s to %(high)s. Empty: %(usual)s.", low=low, high=high, usual=default)
 
 
 class LimitsForm(FlaskForm):

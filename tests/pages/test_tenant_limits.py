@@ -36,7 +36,7 @@ def test_root_sets_them_and_takes_them_back(app: Flask, acme: Tenant, root: Pers
     assert limits(app, acme) == {"runs_per_minute": 1_200, "concurrency": 20}
     page = browser.get(f"/tenants/{acme.id}/limits").text
     assert 'name="runs_per_minute" type="text" value="1200"' in page
-    assert "From 1 to 1000000. Empty: 600." in page
+    assert "From 1 to 1,000,000. Empty: 600." in page
 
     assert chosen(browser, acme).status_code == 303
     assert limits(app, acme) == {}
@@ -58,7 +58,7 @@ def test_what_is_no_such_number_comes_back_with_a_sentence(
     answer = chosen(sign_in(root), acme, runs_per_minute=runs, concurrency="7")
 
     assert answer.status_code == 422
-    assert "Give a whole number from 1 to 1000000, or leave it empty." in answer.text
+    assert "Give a whole number from 1 to 1,000,000, or leave it empty." in answer.text
     assert f'value="{runs}"' in answer.text and 'value="7"' in answer.text
     assert limits(app, acme) == {}
 
