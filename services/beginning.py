@@ -44,7 +44,8 @@ def of(begun: Sequence[Call]) -> Beginning:
         _skip(call)
     skipped = {call.execution_id for call in late}
     waiting = full | {call.execution_id: MINUTE for call in too_many if call.execution_id not in skipped}
-    _queue_again(waiting)
+    if waiting:
+        _queue_again(waiting)
     return Beginning(now, waiting, next_minute_in)
 
 
