@@ -1,5 +1,11 @@
 """create_app(): the application, put together from its rooms. The command line is in jobs/command_line.py."""
 
+import gc
+
+# What is imported stays. Looking through it for garbage, again and again while it grows, takes a third of a start.
+_is_sought = gc.isenabled()
+gc.disable()
+
 import secrets
 from pathlib import Path
 
@@ -15,6 +21,10 @@ from services import events, executions, sessions
 from services import queue as queues
 from services.granted.facts import Doors
 from settings import Settings
+
+if _is_sought:
+    gc.freeze()
+    gc.enable()
 
 VERSION = "0.1.0"
 
