@@ -11,7 +11,7 @@ from services.idempotency import Answer
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 COME_AGAIN = (429, 503)
-_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After")
+_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "X-Queue-Waiting", "X-Queue-Pressure")
 
 
 def recognize() -> Response | None:

@@ -43,6 +43,16 @@ def test_the_same_again_gets_the_same_answer_and_is_not_done_again(app: Flask, a
     assert count(app, Script) == 1
 
 
+def test_an_event_sent_again_is_answered_with_all_that_the_document_promises(api: Program) -> None:
+    said = api.get("/openapi.json").json
+    given = said["paths"]["/events"]["post"]["responses"]["202"]["headers"]
+    promised = {name for name in given if said["components"]["headers"][name]["required"]}
+    first, again = (api.call("POST", "/events", {"type": "order.created"}, **KEY) for _ in range(2))
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert promised and all(again.headers[name] == first.headers[name] for name in promised)
+
+
 def test_a_key_stands_for_one_request(api: Program, script: dict[str, Any]) -> None:
     api.call("POST", "/scripts", {"name": "Once"}, **KEY)
     other_body = api.call("POST", "/scripts", {"name": "Twice"}, **KEY)
