@@ -44,6 +44,9 @@ def gunicorn_options(settings: Settings, on_stop: Callable[[], None]) -> dict[st
         "graceful_timeout": settings.drain_seconds,
         "keepalive": KEEPALIVE_SECONDS,
         "limit_request_line": 8190,
+        # Whoever came through a proxy on this machine could name SCRIPT_NAME, and so another path than the proxy saw.
+        "forwarder_headers": "",
+        "forwarded_allow_ips": "",
         "preload_app": False,
         "control_socket_disable": True,
         "logger_class": OurLogger,

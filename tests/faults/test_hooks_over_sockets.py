@@ -116,6 +116,13 @@ def test_a_path_means_what_was_sent_whatever_form_it_was_sent_in(talk: Talk) -> 
         assert b"\r\nX:" not in answer
 
 
+def test_no_header_makes_another_path_or_scheme_of_what_was_asked(talk: Talk) -> None:
+    assert talk(request("GET /evil/sign-in HTTP/1.1", "SCRIPT_NAME: /evil")).startswith(b"HTTP/1.1 404")
+    assert b'"id":"7"' in talk(request("GET /hooks/acme/echo/7 HTTP/1.1", "SCRIPT_NAME: /hooks", "PATH_INFO: /sign-in"))
+    asked = talk(request("GET /scripts HTTP/1.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example"))
+    assert asked.startswith(b"HTTP/1.1 302") and b"https" not in asked and b"evil" not in asked
+
+
 def test_huge_headers_and_bodies_are_refused_before_anything_is_kept(talk: Talk) -> None:
     many = [f"X-{number}: {'y' * 4000}" for number in range(20)]
     assert talk(request("GET /hooks/acme/echo/1 HTTP/1.1", *many)).startswith(b"HTTP/1.1 431")
