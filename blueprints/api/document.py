@@ -40,6 +40,7 @@ REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
     401: ("no token, or one that is over", ("WWW-Authenticate",)),
     403: ("the token may not do this", ()),
     404: ("not there, or another tenant's", ()),
+    408: ("the body did not arrive in time", ()),
     409: ("in conflict with how things stand, or a request with the same idempotency key goes on", ()),
     412: ("changed since the tag in If-Match was given", ()),
     413: ("the body is too large", ()),
@@ -75,7 +76,7 @@ class Operation:
         found |= {403} if self.permissions else set()
         found |= {404} if self.arguments else set()
         found |= {412} if self.contract.conditional else set()
-        found |= {413, 415} if self.contract.takes else set()
+        found |= {408, 413, 415} if self.contract.takes else set()
         found |= {409} if self.method == "post" else set()
         return sorted(found)
 
