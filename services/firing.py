@@ -6,7 +6,7 @@ number of schedulers may do this at once, and be killed at any moment: each slot
 
 import logging
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -49,6 +49,12 @@ _CLAIM = (
         updated_at=_ROWS.c.updated_at,  # it tells of people's changes, not of ours
     )
 )
+_ARM = (
+    update(_ROWS)
+    .where(_ROWS.c.id == bindparam("unarmed"), _ROWS.c.next_run_at.is_(None))
+    .values(next_run_at=bindparam("next"), updated_at=_ROWS.c.updated_at)
+)
+_WHEN = [_ROWS.c[name] for name in ("id", "cron", "timezone", "jitter_seconds", "starts_at", "ends_at")]
 
 
 @dataclass(frozen=True)
@@ -216,31 +222,37 @@ def rearm(now: datetime | None = None) -> int:
     """A schedule without a next slot that should have one gets it: after a restored backup, or a row put aside. Any number may
     rightly have none, as those that do not come again before their end, so each batch begins behind the last."""
     now, armed, last = now or utcnow(), 0, UUID(int=0)
-    with as_system(db.session):
-        while ids := _unarmed(now, last):
-            armed += _arm(ids, now)
-            last = ids[-1]
+    while unarmed := _unarmed(now, last):
+        armed += _arm({schedule.id: _due_again(schedule, now) for schedule in unarmed})
+        last = unarmed[-1].id
     return armed
 
 
-def _unarmed(now: datetime, last: UUID) -> list[UUID]:
-    has_not_ended = Schedule.ends_at.is_(None) | (Schedule.ends_at > now)
-    query = select(Schedule.id).where(Schedule.next_run_at.is_(None), has_not_ended, Schedule.id > last)
+def _unarmed(now: datetime, last: UUID) -> list[Schedule]:
+    """As copies without what their runs are given, which may be much."""
+    has_not_ended = _ROWS.c.ends_at.is_(None) | (_ROWS.c.ends_at > now)
+    query = select(*_WHEN).where(_ROWS.c.next_run_at.is_(None), has_not_ended, _ROWS.c.id > last)
     with system_reading(db.engine) as connection:
-        return list(connection.scalars(query.order_by(Schedule.id).limit(BATCH)))
+        rows = connection.execute(query.order_by(_ROWS.c.id).limit(BATCH)).mappings()
+        return [Schedule(**row) for row in rows]
 
 
-def _arm(ids: Collection[UUID], now: datetime) -> int:
-    armed = 0
-    query = select(Schedule).where(Schedule.id.in_(ids), Schedule.next_run_at.is_(None))
-    for schedule in db.session.scalars(query.with_for_update(skip_locked=True)):
-        try:
-            schedule.next_run_at = schedule_times.due_at(schedule, now)
-        except (CronError, ZoneInfoNotFoundError, ValueError):
-            log.warning("schedule %s cannot be read, so it does not run", schedule.id)
-        armed += schedule.next_run_at is not None
-    db.session.commit()
-    return armed
+def _due_again(schedule: Schedule, now: datetime) -> datetime | None:
+    try:
+        return schedule_times.due_at(schedule, now)
+    except (CronError, ZoneInfoNotFoundError, ValueError):
+        log.warning("schedule %s cannot be read, so it does not run", schedule.id)
+        return None
+
+
+def _arm(times: Mapping[UUID, datetime | None]) -> int:
+    found = [{"unarmed": id_, "next": at} for id_, at in times.items() if at]
+    if not found:
+        return 0
+    with as_system(db.session):
+        changed = db.session.execute(_ARM, found)
+        db.session.commit()
+    return int(changed.rowcount)  # type: ignore[attr-defined]
 
 
 def prune() -> None:
