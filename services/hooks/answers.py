@@ -163,6 +163,11 @@ def busy(id_: UUID | None = None, seconds: int = 1) -> Refusal:
                    headers={"Retry-After": str(seconds)})  # fmt: skip
 
 
+def switched_off(id_: UUID | None = None) -> Refusal:
+    return Refusal(503, "FEATURE_DISABLED", "Scripts are switched off here.", execution_id=id_,
+                   headers={"Retry-After": "60"})  # fmt: skip
+
+
 def unfit(faults: Iterable[Mapping[str, Any]], id_: UUID | None = None) -> Refusal:
     errors = [{"field": str(fault.get("name", "")), "message": str(fault.get("message", ""))} for fault in faults]
     return Refusal(422, "INVALID_INPUT", "The request does not fit the script's parameters.", execution_id=id_,
@@ -186,7 +191,7 @@ def _failure(run: Run) -> Refusal:
     if is_busy(run):
         return busy(run.id)
     if code == "FEATURE_DISABLED":
-        return Refusal(503, code, "Scripts are switched off here.", execution_id=run.id, headers={"Retry-After": "60"})
+        return switched_off(run.id)
     if run.status == "refused" and code == "INVALID_INPUT":
         return unfit((error.get("details") or {}).get("faults", []), run.id)
     details = error.get("details") or {}

@@ -87,7 +87,9 @@ def _performed(found: Found, arrival: Arrival, body: bytes, caller: Principal | 
 
 
 def _queued(found: Found, wanted: Wanted, claim: Claim | None) -> Reply:
-    """Nobody is there any more to be told by the run that the input does not fit."""
+    """Nobody is there any more to be told by the run that it was refused."""
+    if not settings().scripts_enabled:
+        raise answers.switched_off()
     try:
         parameters.apply(found.script.parameters, wanted.input)
     except InvalidInput as unfit:

@@ -143,8 +143,9 @@ def test_when_there_is_no_room_it_says_when_to_come_again_and_the_key_stays_good
     assert world.post("/hooks/acme/orders", headers=KEY).json == 1
 
 
-def test_scripts_that_are_switched_off_say_so(serve, world, app, settings):
-    serve("return 1")
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_scripts_that_are_switched_off_say_so(serve, world, app, settings, mode):
+    serve("return 1", mode=mode)
     object.__setattr__(app.extensions["settings"], "scripts_enabled", False)
     answer = world.post("/hooks/acme/orders")
     assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "FEATURE_DISABLED", "60")
