@@ -1,6 +1,7 @@
 """Making an application parses each of its routes, which takes longer than most tests; thousands of tests make the same."""
 
 from operator import attrgetter
+from threading import Lock
 from typing import Any
 
 from flask import Flask
@@ -10,6 +11,7 @@ _MADE_OF = attrgetter("rule", "endpoint", "subdomain", "host", "build_only", "st
                       "redirect_to", "alias", "websocket")  # fmt: skip
 _SHARED = ("_matcher", "_rules_by_endpoint")
 _parsed: dict[Any, Map] = {}
+_parsing = Lock()
 
 
 class SharedMap(Map):
@@ -33,9 +35,11 @@ class SharedMap(Map):
         if name not in _SHARED:
             raise AttributeError(name)
         key = self.host_matching, tuple(self.converters.items()), tuple(map(_key, self._given))
-        if key not in _parsed:
-            _parsed[key] = Map(self._given, converters=self.converters, host_matching=self.host_matching)
-            _parsed[key].update()
+        with _parsing:  # the first requests of an application may come side by side
+            if key not in _parsed:
+                made = Map(self._given, converters=self.converters, host_matching=self.host_matching)
+                made.update()
+                _parsed[key] = made
         vars(self).update({shared: getattr(_parsed[key], shared) for shared in _SHARED})
         return vars(self)[name]
 
