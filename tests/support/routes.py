@@ -34,14 +34,17 @@ class SharedMap(Map):
     def __getattr__(self, name: str) -> Any:
         if name not in _SHARED:
             raise AttributeError(name)
-        key = self.host_matching, tuple(self.converters.items()), tuple(map(_key, self._given))
         with _parsing:  # the first requests of an application may come side by side
-            if key not in _parsed:
-                made = Map(self._given, converters=self.converters, host_matching=self.host_matching)
-                made.update()
-                _parsed[key] = made
-        vars(self).update({shared: getattr(_parsed[key], shared) for shared in _SHARED})
+            if name not in vars(self):
+                self._share()
         return vars(self)[name]
+
+    def _share(self) -> None:
+        key = self.host_matching, tuple(self.converters.items()), tuple(map(_key, self._given))
+        if key not in _parsed:
+            _parsed[key] = Map(self._given, converters=self.converters, host_matching=self.host_matching)
+            _parsed[key].update()
+        vars(self).update({shared: getattr(_parsed[key], shared) for shared in _SHARED})
 
 
 def _key(rule: Rule) -> tuple[Any, ...]:
