@@ -71,3 +71,4 @@ class Occurrence(TenantOwned, Identified, Created, Base):
     outcome: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(String(20), default="")
     execution_id: Mapped[UUID | None]
+    user_id: Mapped[UUID | None]  # who asked by hand for a run that had to wait

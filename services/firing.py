@@ -22,6 +22,7 @@ from models.schedule import Occurrence, Schedule
 from models.script import Script
 from models.tenancy import as_system, system_reading
 from models.tenant import Tenant
+from models.user import User
 from services import meters, schedule_times, slot_rows
 from services.cron.parse import CronError
 from services.slot_verdicts import Due, Verdict, judge, standing_reason
@@ -193,26 +194,29 @@ def release_waiting() -> int:
         if not _anything(query):
             return 0
         rows = db.session.execute(
-            select(Occurrence, Schedule, Script, Tenant.is_active)
+            select(Occurrence, User, Schedule, Script, Tenant.is_active)
             .join(Schedule, Schedule.id == Occurrence.schedule_id)
             .join(Script, (Script.tenant_id == Schedule.tenant_id) & (Script.id == Schedule.script_id))
             .join(Tenant, Tenant.id == Schedule.tenant_id)
+            .outerjoin(User, User.id == Occurrence.user_id)
             .where(_WAITING, ~still_going).order_by(Occurrence.due_at).limit(BATCH)
             .with_for_update(skip_locked=True, of=Occurrence)
         ).all()  # fmt: skip
-        released = (_release(waiting, Due(*due)) for waiting, *due in rows)  # type: ignore[arg-type]
+        released = (_release(waiting, asked_by, Due(*due)) for waiting, asked_by, *due in rows)  # type: ignore[arg-type]
         runs = [run for run in released if run]
         slot_rows.hand_over(runs)
         db.session.commit()
         return len(runs)
 
 
-def _release(waiting: Occurrence, due: Due) -> dict[str, Any] | None:
-    if reason := standing_reason(due):
+def _release(waiting: Occurrence, asked_by: User | None, due: Due) -> dict[str, Any] | None:
+    """By hand it may run whatever is paused or disabled, but for its tenant."""
+    reason = standing_reason(due)
+    if reason and not (asked_by and due.tenant_is_active):
         waiting.outcome, waiting.reason = "skipped", reason
         return None
     waiting.execution_id = uuid7()
-    return slot_rows.run_of(due.schedule, due.script, waiting.execution_id)
+    return slot_rows.run_of(due.schedule, due.script, waiting.execution_id, asked_by)
 
 
 # ---- housekeeping

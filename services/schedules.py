@@ -39,7 +39,7 @@ from services.occurrences import Entry, rhythm
 from services.paging import Page
 from services.partial import UNCHANGED, Partial
 from services.queueing import Wanted, enqueue
-from services.slot_verdicts import Due, standing_reason
+from services.slot_verdicts import Due
 from services.stored import as_json
 
 __all__ = [
@@ -178,11 +178,9 @@ def run_now(actor: Principal, schedule_id: UUID) -> Execution | None:
     schedule = _held(actor, schedule_id)
     script = scripts.get(actor, schedule.script_id)
     if schedule.overlap != "allow" and (firing.busy([schedule.id]) or firing.has_waiting(schedule.id)):
-        # What waits starts as the schedule's own, so nothing may wait where that would be let go.
-        may_wait = schedule.overlap == "queue" and not standing_reason(Due(schedule, script, _is_active(script)))
-        if not may_wait or firing.has_waiting(schedule.id):
+        if schedule.overlap == "skip" or firing.has_waiting(schedule.id):
             raise Conflict("The last run of this schedule is still going.")
-        db.session.add(Occurrence(schedule_id=schedule.id, due_at=utcnow(), outcome="ran"))
+        db.session.add(Occurrence(schedule_id=schedule.id, due_at=utcnow(), outcome="ran", user_id=actor.id))
         db.session.commit()
         return None
     run = enqueue(script, Wanted(trigger="manual", actor=actor, input=schedule.input, trigger_id=schedule.id))

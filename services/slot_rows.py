@@ -14,6 +14,7 @@ from models.execution import Execution
 from models.ids import uuid7
 from models.schedule import Occurrence, Schedule
 from models.script import Script
+from models.user import User
 from services import meters, schedule_times
 from services.queueing import Wanted, columns
 from services.slot_verdicts import Due, Verdict
@@ -50,10 +51,12 @@ def _record(rows: Sequence[dict[str, Any]]) -> set[tuple[UUID, datetime]]:
     return {(schedule_id, due_at) for schedule_id, due_at in added}
 
 
-def run_of(schedule: Schedule, script: Script, run_id: UUID) -> dict[str, Any]:
-    return columns(script, Wanted(
-        trigger="cron", triggered_by="system", input=schedule.input, trigger_id=schedule.id, label=schedule.cron,
-    )) | {"id": run_id, "tenant_id": schedule.tenant_id}  # fmt: skip
+def run_of(schedule: Schedule, script: Script, run_id: UUID, asked_by: User | None = None) -> dict[str, Any]:
+    why: dict[str, Any] = {"trigger": "cron", "label": schedule.cron, "triggered_by": "system"}
+    if asked_by:
+        why = {"trigger": "manual", "label": asked_by.email}
+    run = columns(script, Wanted(**why, input=schedule.input, trigger_id=schedule.id))
+    return run | {"id": run_id, "tenant_id": schedule.tenant_id, "user_id": asked_by.id if asked_by else None}
 
 
 def hand_over(runs: Sequence[dict[str, Any]]) -> None:

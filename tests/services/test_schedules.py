@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from models import AuditEntry, Execution, Occurrence, OutboxEntry, Schedule, Script, db
+from models import AuditEntry, Execution, Occurrence, OutboxEntry, Schedule, Script, Tenant, db
 from models.base import utcnow
-from models.tenancy import as_tenant
+from models.tenancy import as_system, as_tenant
 from services import firing, occurrences, schedule_times, schedules, scripts, versions
 from services.cron.parse import CronError
 from services.cron.times import ClockChange
@@ -246,12 +246,30 @@ def looked_by_both_first(look: Callable) -> Callable:
     return wait
 
 
-def test_no_run_by_hand_waits_where_what_waits_is_let_go(author, script):
-    schedule = schedules.create(author, script.id, Changes(cron="@daily", overlap="queue", enabled=False))
-    assert schedules.run_now(author, schedule.id)
-    with pytest.raises(Conflict, match="still going"):
-        schedules.run_now(author, schedule.id)
-    assert schedules.ledger(author, schedule.id) == []
+def test_a_run_by_hand_that_had_to_wait_is_still_of_who_asked(author, script):
+    """And starts as promised, though the schedule be paused: that stops what comes by itself."""
+    paused = Changes(cron="@daily", overlap="queue", enabled=False, input={"a": 1})
+    schedule_id = schedules.create(author, script.id, paused).id
+    first = schedules.run_now(author, schedule_id).id
+    assert schedules.run_now(author, schedule_id) is None
+    db.session.execute(update(Execution).values(status="succeeded"))
+    db.session.commit()
+    assert firing.release_waiting() == 1
+    run = db.session.scalars(select(Execution).where(Execution.id != first)).one()
+    assert (run.trigger, run.triggered_by, run.user_id, run.actor_label) == ("manual", "user", author.id, author.email)
+    assert (run.type, run.trigger_id, run.input) == ("one_off", schedule_id, {"a": 1})
+
+
+def test_a_run_by_hand_does_not_start_where_its_tenant_was_closed_meanwhile(author, script, acme):
+    schedule_id = schedules.create(author, script.id, Changes(cron="@daily", overlap="queue")).id
+    for _ in range(2):
+        schedules.run_now(author, schedule_id)
+    with as_system(db.session):
+        db.session.execute(update(Execution).values(status="succeeded"))
+        db.session.execute(update(Tenant).where(Tenant.id == acme.id).values(is_active=False))
+        db.session.commit()
+    assert firing.release_waiting() == 0
+    assert [(entry.state, entry.reason) for entry in schedules.ledger(author, schedule_id)] == [("skipped", "disabled")]
 
 
 def test_two_runs_by_hand_at_once_are_one(author, script, monkeypatch, both_at_once):
