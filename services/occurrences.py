@@ -83,8 +83,10 @@ def rhythm(schedule: Schedule, entries: Sequence[Entry]) -> Rhythm | None:
     if len(coming) < 2:
         return None
     period = _usual(after - before for before, after in pairwise(coming))
-    overlapped = sum(entry.reason == "overlap" for entry in entries)
-    ran = sum(entry.state != "skipped" for entry in entries)
+    # What it was set to before says nothing of what it is set to now.
+    since = [entry for entry in entries if entry.due_at >= schedule.updated_at]
+    overlapped = sum(entry.reason == "overlap" for entry in since)
+    ran = sum(entry.state != "skipped" for entry in since)
     configured = timedelta(seconds=expression.seconds) if isinstance(expression, Every) else period
     stretch = (ran + overlapped) / ran if ran else 1.0
     return Rhythm(configured, period * stretch, is_stretched=stretch >= _WORTH_SAYING)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from blueprints.schedules import PER_PAGE
 from models import Execution, Occurrence, Schedule, Script, Tenant, db
@@ -404,6 +404,8 @@ def test_a_schedule_whose_runs_overlap_is_said_to_be_slower_than_it_was_set(
             how = skipped if hours else {"outcome": "ran", "execution_id": run.id}
             db.session.add(Occurrence(schedule_id=schedule.id, due_at=due, **how))
         schedules.update(alice.principal, schedule.id, Changes(cron="0 * * * *"))
+        db.session.execute(update(Schedule).values(updated_at=utcnow() - timedelta(days=1)))
+        db.session.commit()
     page = sign_in(alice).get(f"/schedules/{schedule.id}").text
     assert "every 1\u00a0h, effective every 3\u00a0h: the last run is often still going" in page
 

@@ -333,6 +333,14 @@ def test_runs_that_take_too_long_stretch_the_rhythm(author, script):
     assert not schedules.rhythm(schedule, once).is_stretched
 
 
+def test_a_rhythm_is_told_of_what_is_set_and_not_of_what_was(author, script):
+    schedule = schedules.create(author, script.id, Changes(cron="* * * * *"))
+    told = [Entry(utcnow(), "succeeded"), Entry(utcnow(), "skipped", "overlap")]
+    assert schedules.rhythm(schedule, told).is_stretched
+    schedules.update(author, schedule.id, Changes(cron="0 * * * *"))
+    assert not schedules.rhythm(schedule, told).is_stretched
+
+
 @pytest.mark.parametrize("now", [datetime(2027, 1, 4, 12, tzinfo=UTC), datetime(2027, 1, 7, 12, tzinfo=UTC)])
 @pytest.mark.parametrize(
     ("cron", "hours"), [("0 9 * * 1-5", 24), ("*/15 9-17 * * *", 0.25), ("45 8-12 * * *", 1), ("0 0 * * *", 24)]
