@@ -1,7 +1,7 @@
 """When expressions come due: on ordinary days, and where clocks leave time out or show it twice."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -145,6 +145,45 @@ def test_the_next_time_is_later_and_fits_the_fields_and_nothing_lies_between(tex
     # Asked again from any instant between the two, the answer is the second.
     between = first.at + (second.at - first.at) / 3
     assert next_time(cron, zone, between) == second.at
+
+
+_CLOCKS_CHANGE = st.sampled_from(
+    [
+        ("Europe/Berlin", "2026-03-29T01:00Z"),
+        ("Europe/Berlin", "2026-10-25T01:00Z"),
+        ("America/New_York", "2026-03-08T07:00Z"),
+        ("America/New_York", "2026-11-01T06:00Z"),
+        ("Australia/Lord_Howe", "2026-04-04T15:00Z"),
+        ("Australia/Lord_Howe", "2026-10-03T15:30Z"),
+        ("Asia/Tashkent", "1990-03-31T18:00Z"),
+        ("America/Sao_Paulo", "2018-11-04T03:00Z"),
+        ("America/Sao_Paulo", "2019-02-17T02:00Z"),
+        ("Pacific/Apia", "2011-12-30T10:00Z"),
+    ]
+)
+
+
+def minute_by_minute(cron, zone, after, end):
+    """Slow and plain: whoever watches the clock and runs when it shows a time, or has jumped over one, for the first time."""
+    latest, found, at = after.astimezone(zone).replace(tzinfo=None), [], after
+    while at < end:
+        at += timedelta(minutes=1)
+        shown = at.astimezone(zone).replace(tzinfo=None)
+        passed = (shown - latest) // timedelta(minutes=1)
+        new = [shown] if cron.all_day_long else [shown - timedelta(minutes=ago) for ago in range(passed)]
+        if any(wall.minute in cron.minutes and wall.hour in cron.hours and cron.falls_on(wall) for wall in new):
+            found.append(at)
+        latest = max(latest, shown)
+    return found
+
+
+@given(st.tuples(_field(0, 59), _field(0, 23)).map(" ".join), _CLOCKS_CHANGE)
+@settings(max_examples=100, deadline=None)
+def test_around_clock_changes_a_watcher_of_the_clock_agrees(text, change):
+    cron, zone, at = parse(f"{text} * * *"), ZoneInfo(change[0]), datetime.fromisoformat(change[1])
+    after, end = at - timedelta(hours=12), at + timedelta(hours=12)
+    ours = takewhile(lambda slot: slot.at <= end, slots(cron, zone, after))
+    assert [slot.at for slot in ours] == minute_by_minute(cron, zone, after, end)
 
 
 @given(_EXPRESSIONS, _INSTANTS)
