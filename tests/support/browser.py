@@ -16,8 +16,10 @@ from tools.setup.browser import find_chromium
 
 # Several browsers may share the machine, and waiting longer costs nothing when all is well.
 PATIENCE_MS = 40_000
-# Pages live for seconds here: making their scripts faster takes longer than they then save.
-PLAIN_JAVASCRIPT = "--js-flags=--no-opt,--no-maglev"
+# Pages live for seconds here: making their scripts as fast as can be takes longer than they then save.
+PLAIN_JAVASCRIPT = "--js-flags=--no-opt,--no-lazy-feedback-allocation"
+# Nobody looks at them, but for what pages are told of their own layout.
+PLAIN_GRAPHICS = ("--disable-gpu", "--disable-software-rasterizer")
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +28,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         _no_chromium()
     # Chromium's own sandbox does not work for root, and not in most containers; it only ever meets our pages here.
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage", PLAIN_JAVASCRIPT]
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage", PLAIN_JAVASCRIPT, *PLAIN_GRAPHICS]
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
