@@ -69,6 +69,6 @@ def set_limits(tenant_id: UUID) -> Response | tuple[str, int]:
 
 
 def _limits_page(tenant_id: UUID, form: LimitsForm | None = None) -> str:
-    tenant = tenant_limits.of(actor(), tenant_id)
+    tenant = tenants.get(actor(), tenant_id)
     form = form or LimitsForm(formdata=None, data=tenant.limits)
     return render_template("tenants/limits.html", tenant=tenant, form=form)

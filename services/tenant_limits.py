@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from models.base import db
 from models.tenancy import as_system
 from models.tenant import Tenant
-from services import audit
-from services.audit import Target
-from services.errors import Forbidden, Invalid, NotFound
+from services import audit, tenants
+from services.errors import Invalid
 from services.granted.buckets import LOG_LINES_PER_MINUTE, PER_MINUTE
 from services.identity import Principal, TenantRef, require
 from services.limits import RUNS_PER_MINUTE, TENANT_CONCURRENCY, Bound
@@ -23,29 +21,16 @@ LIMITS = {
 }
 
 
-def of(actor: Principal, tenant_id: UUID) -> Tenant:
-    require(actor, "tenants.manage")
-    tenant = db.session.get(Tenant, tenant_id)
-    if tenant is None:
-        raise NotFound("There is no such tenant.")
-    return tenant
-
-
 def own(actor: Principal) -> dict[str, int]:
     """Those of the tenant somebody acts in, whoever chose them."""
     require(actor, "users.manage")
-    if actor.tenant is None:
-        raise Forbidden("Choose a tenant first.")
-    return effective(db.session.get_one(Tenant, actor.tenant.id).limits)
-
-
-def effective(limits: Mapping[str, Any]) -> dict[str, int]:
+    limits = tenants.own(actor).limits
     return {name: limits.get(name, bound.default) for name, bound in LIMITS.items()}
 
 
 def set(actor: Principal, tenant_id: UUID, wanted: Mapping[str, int | None]) -> Tenant:
     """They count from the next run on. None: as usual."""
-    of(actor, tenant_id)
+    tenants.get(actor, tenant_id)
     for name, value in wanted.items():
         if value is not None and not LIMITS[name].low <= value <= LIMITS[name].high:
             raise Invalid(
@@ -56,7 +41,7 @@ def set(actor: Principal, tenant_id: UUID, wanted: Mapping[str, int | None]) -> 
         tenant = db.session.get_one(Tenant, tenant_id)
         before = tenant.limits
         tenant.limits = {name: value for name, value in {**before, **wanted}.items() if value is not None}
-        audit.record(replace(actor, tenant=TenantRef.of(tenant)), "tenant.updated", Target("tenant", tenant.id, tenant.name),
+        audit.record(replace(actor, tenant=TenantRef.of(tenant)), "tenant.updated", tenants.target(tenant),
                      before={"limits": before}, after={"limits": tenant.limits})  # fmt: skip
         db.session.commit()
     return tenant

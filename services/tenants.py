@@ -37,14 +37,19 @@ def choices(actor: Principal) -> list[Tenant]:
     return list(db.session.scalars(Tenant.listed().where(Tenant.is_active)))
 
 
-def switch(actor: Principal, tenant_id: UUID) -> Principal:
+def get(actor: Principal, tenant_id: UUID) -> Tenant:
     require(actor, "tenants.manage")
     tenant = db.session.get(Tenant, tenant_id)
     if tenant is None:
         raise NotFound("There is no such tenant.")
+    return tenant
+
+
+def switch(actor: Principal, tenant_id: UUID) -> Principal:
+    tenant = get(actor, tenant_id)
     there = replace(actor, tenant=TenantRef.of(tenant))
     with as_system(db.session):
-        audit.record(there, "tenant.switched", _target(tenant),
+        audit.record(there, "tenant.switched", target(tenant),
                      before={"tenant": actor.tenant.slug if actor.tenant else None}, after={"tenant": tenant.slug})  # fmt: skip
         db.session.commit()
     return there
@@ -55,7 +60,7 @@ def create(actor: Principal, slug: str, name: str, admin_email: str = "") -> tup
     require(actor, "tenants.manage")
     with as_system(db.session):
         tenant = add(slug, name)
-        audit.record(replace(actor, tenant=TenantRef.of(tenant)), "tenant.created", _target(tenant),
+        audit.record(replace(actor, tenant=TenantRef.of(tenant)), "tenant.created", target(tenant),
                      after={"slug": tenant.slug, "name": tenant.name})  # fmt: skip
         db.session.commit()
     if not admin_email:
@@ -87,7 +92,7 @@ def add(slug: str, name: str) -> Tenant:
 def update(actor: Principal, *, name: str, timezone: str, language: str | None) -> Tenant:
     """A tenant's admin sets its name, zone and language."""
     require(actor, "users.manage")
-    tenant = _own(actor)
+    tenant = own(actor)
     name = " ".join(name.split())
     if not 2 <= len(name) <= 200:
         raise Invalid("A name has 2 to 200 characters.", field="name")
@@ -98,7 +103,7 @@ def update(actor: Principal, *, name: str, timezone: str, language: str | None) 
     before = {"name": tenant.name, "timezone": tenant.timezone, "language": tenant.language}
     tenant.name, tenant.timezone, tenant.language = name, timezone, language
     after = {"name": name, "timezone": timezone, "language": language}
-    audit.record(actor, "tenant.updated", _target(tenant), before=before, after=after)
+    audit.record(actor, "tenant.updated", target(tenant), before=before, after=after)
     db.session.commit()
     return tenant
 
@@ -106,13 +111,13 @@ def update(actor: Principal, *, name: str, timezone: str, language: str | None) 
 def keeps(actor: Principal) -> dict[str, int]:
     """The days its admins chose; what is missing is kept as long as usual."""
     require(actor, "users.manage")
-    return dict(_own(actor).retention)
+    return dict(own(actor).retention)
 
 
 def keep(actor: Principal, days: Mapping[str, int | None]) -> Tenant:
     """A tenant's admin says for how many days runs and the like are kept; None: as long as usual."""
     require(actor, "users.manage")
-    tenant = _own(actor)
+    tenant = own(actor)
     for kind, chosen in days.items():
         low, high = retention.BOUNDS[kind]
         if chosen is not None and not low <= chosen <= high:
@@ -124,13 +129,14 @@ def keep(actor: Principal, days: Mapping[str, int | None]) -> Tenant:
             )
     before = tenant.retention
     tenant.retention = {kind: chosen for kind, chosen in {**before, **days}.items() if chosen is not None}
-    audit.record(actor, "tenant.updated", _target(tenant),
+    audit.record(actor, "tenant.updated", target(tenant),
                  before={"retention": before}, after={"retention": tenant.retention})  # fmt: skip
     db.session.commit()
     return tenant
 
 
-def _own(actor: Principal) -> Tenant:
+def own(actor: Principal) -> Tenant:
+    """The one somebody acts in."""
     if actor.tenant is None:
         raise Forbidden("Choose a tenant first.")
     return db.session.get_one(Tenant, actor.tenant.id)
@@ -138,20 +144,17 @@ def _own(actor: Principal) -> Tenant:
 
 def set_active(actor: Principal, tenant_id: UUID, is_active: bool) -> Tenant:
     """Closing a tenant ends its people's sessions and its tokens at once; nothing is deleted."""
-    require(actor, "tenants.manage")
-    tenant = db.session.get(Tenant, tenant_id)
-    if tenant is None:
-        raise NotFound("There is no such tenant.")
+    get(actor, tenant_id)
     with as_system(db.session):
         tenant = db.session.get_one(Tenant, tenant_id)
         before, tenant.is_active = tenant.is_active, is_active
-        audit.record(replace(actor, tenant=TenantRef.of(tenant)), "tenant.updated", _target(tenant),
+        audit.record(replace(actor, tenant=TenantRef.of(tenant)), "tenant.updated", target(tenant),
                      before={"is_active": before}, after={"is_active": is_active})  # fmt: skip
         db.session.commit()
     return tenant
 
 
-def _target(tenant: Tenant) -> Target:
+def target(tenant: Tenant) -> Target:
     return Target("tenant", tenant.id, tenant.name)
 
 
